@@ -1,0 +1,237 @@
+"""Command line: arguments in, one call each, errors as one message and exit code 2.
+
+Nothing heavy is imported here, so that ``hil --help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from hil.errors import HilError
+
+if TYPE_CHECKING:
+    from hil.composition import ExperimentConfig
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="hil",
+    help="Train memristor crossbars and other resistive networks by equilibrium propagation.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+config_app = typer.Typer(help="Look at configurations.", no_args_is_help=True)
+app.add_typer(config_app, name="config")
+
+Preset = Annotated[
+    str | None, typer.Option("--preset", metavar="NAME", help="A built-in experiment.")
+]
+ConfigFile = Annotated[
+    Path | None, typer.Option("--config", metavar="FILE.toml", help="An experiment of your own.")
+]
+DataDirectory = Annotated[
+    Path | None,
+    typer.Option("--data", metavar="DIR", help="Folder with the four MNIST files [env HIL_DATA]."),
+]
+Seed = Annotated[int | None, typer.Option("--seed", metavar="N", help="Seed of everything random.")]
+Epochs = Annotated[
+    int | None, typer.Option("--epochs", metavar="N", help="Passes over the training part.")
+]
+Sets = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Any dotted key; see: hil config show."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+
+
+@contextlib.contextmanager
+def _reported() -> Iterator[None]:
+    """Turn this project's errors into one message and exit code 2."""
+    try:
+        yield
+    except HilError as error:
+        typer.echo(f"hil: {error.message}", err=True)
+        raise typer.Exit(2) from error
+
+
+@app.command()
+def train(
+    preset: Preset = None,
+    config: ConfigFile = None,
+    data: DataDirectory = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Run folder to write.")
+    ] = None,
+    seed: Seed = None,
+    epochs: Epochs = None,
+    set_: Sets = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with an interrupted run in --out.")
+    ] = False,
+    json_: AsJson = False,
+) -> None:
+    """Train a network; without options the built-in digits experiment."""
+    from hil.cli.progress import make_listener
+
+    with _reported():
+        from hil.runs import train_run
+
+        named = any(v is not None and v != [] for v in (preset, config, seed, epochs, set_))
+        chosen = _resolved(preset, config, seed, epochs, set_) if named else None
+        with make_listener(quiet=json_) as listener:
+            result = train_run(
+                chosen, out, data_directory=data, resume=resume, listener=listener
+            )
+        if json_:
+            _print_json(result.summary)
+        else:
+            _print_summary(result.summary, out, result.already_finished)
+    if result.summary["status"] == "interrupted":
+        raise typer.Exit(130)
+
+
+@app.command()
+def evaluate(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A finished run's folder.")],
+    data: DataDirectory = None,
+    json_: AsJson = False,
+) -> None:
+    """Evaluate the conductances a run ended with."""
+    with _reported():
+        from hil.runs import evaluate_run
+
+        result = evaluate_run(run, data)
+    if json_:
+        _print_json(result)
+        return
+    typer.echo(f"test error   {result['test_error_percent']:.3f} %")
+    typer.echo(f"train error  {result['train_error_percent']:.3f} %")
+    if result["unsettled_test_examples"]:
+        typer.echo(f"not settled  {result['unsettled_test_examples']} test examples")
+
+
+@app.command()
+def export(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A finished run's folder.")],
+    target: Annotated[
+        Path, typer.Argument(metavar="FILE", help="conductances.csv or .npz to write.")
+    ],
+) -> None:
+    """Export the conductances of a run, one device a row."""
+    with _reported():
+        from hil.export import export_conductances
+
+        devices = export_conductances(run, target)
+    typer.echo(f"wrote {devices} conductances to {target}")
+
+
+@app.command()
+def presets() -> None:
+    """List the built-in experiments."""
+    import tomllib
+
+    from hil.composition import preset_names, preset_text
+
+    for name in preset_names():
+        typer.echo(f"{name:14} {tomllib.loads(preset_text(name))['description']}")
+
+
+@config_app.command("show")
+def config_show(
+    preset: Preset = None,
+    config: ConfigFile = None,
+    seed: Seed = None,
+    epochs: Epochs = None,
+    set_: Sets = None,
+) -> None:
+    """Print the resolved configuration as TOML."""
+    with _reported():
+        from hil.composition import dump_toml
+
+        typer.echo(dump_toml(_resolved(preset, config, seed, epochs, set_)), nl=False)
+
+
+@config_app.command("schema")
+def config_schema() -> None:
+    """Print the JSON schema of configurations: every key, its unit and range."""
+    from hil.composition import ExperimentConfig
+
+    _print_json(ExperimentConfig.model_json_schema())
+
+
+def _resolved(
+    preset: str | None,
+    file: Path | None,
+    seed: int | None,
+    epochs: int | None,
+    sets: list[str] | None,
+) -> ExperimentConfig:
+    from hil.composition import resolve
+
+    overrides = dict(_parsed(item) for item in sets or [])
+    if seed is not None:
+        overrides["seed"] = seed
+    if epochs is not None:
+        overrides["epochs"] = epochs
+    return resolve(preset, file, overrides)
+
+
+def _parsed(item: str) -> tuple[str, Any]:
+    """``key=value`` with a TOML value, or a bare string."""
+    import tomllib
+
+    from hil.errors import ConfigurationError
+
+    key, equals, text = item.partition("=")
+    key = key.strip()
+    if not equals or not all(part.strip() for part in key.split(".")):
+        raise ConfigurationError(f"--set takes key=value, such as epochs=5; got {item!r}")
+    try:
+        return key, tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return key, text.strip()
+
+
+def _print_json(value: Any) -> None:
+    import json
+
+    typer.echo(json.dumps(value, indent=2))
+
+
+def _print_summary(summary: dict[str, Any], out: Path | None, already: bool) -> None:
+    if summary["status"] == "interrupted":
+        typer.echo(f"interrupted in epoch {summary['epochs'] + 1}")
+        if out is not None:
+            typer.echo(f"go on with: hil train --resume --out {out}")
+        return
+    if already:
+        typer.echo(f"the run in {out} has finished; nothing to do")
+    typer.echo(f"test error   {summary['test_error_percent']:.3f} %")
+    typer.echo(f"train error  {summary['train_error_percent']:.3f} %")
+    typer.echo(
+        f"training     {summary['train_seconds']:.1f} s, "
+        f"{summary['examples_per_second']:.0f} examples/s, {summary['epochs']} epochs"
+    )
+    typer.echo(
+        f"devices      {summary['devices']}, {summary['writes_per_device']:.0f} writes each"
+    )
+    if summary["skipped_examples"]:
+        typer.echo(f"not settled  {summary['skipped_examples']} training examples, left out")
+    if out is not None and not already:
+        typer.echo(f"run folder   {out}")
+
+
+def main() -> None:
+    """Entry point."""
+    try:
+        app()
+    except BrokenPipeError:  # the reader, such as `head`, went away
+        sys.stderr.close()
+        sys.exit(1)

@@ -1,0 +1,147 @@
+"""Progress of a run: a bar on a terminal, a line an epoch elsewhere."""
+
+from __future__ import annotations
+
+import sys
+from types import TracebackType
+from typing import TYPE_CHECKING, Protocol, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+
+from hil.runs import Listener
+
+if TYPE_CHECKING:
+    from hil.composition import Experiment
+    from hil.training import Progress
+
+__all__ = ["make_listener"]
+
+_REFRESH_SECONDS = 0.1
+
+
+class _Listener(Listener, Protocol):
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+
+class _Quiet:
+    """Says nothing."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def started(self, experiment: Experiment, resumed_epoch: int) -> None:
+        """See :class:`hil.runs.Listener`."""
+
+    def progressed(self, progress: Progress, examples: int, seconds: float) -> None:
+        """See :class:`hil.runs.Listener`."""
+
+    def evaluating(self) -> None:
+        """See :class:`hil.runs.Listener`."""
+
+
+class _Lines(_Quiet):
+    """One line an epoch, on standard error."""
+
+    def started(self, experiment: Experiment, resumed_epoch: int) -> None:
+        """See :class:`hil.runs.Listener`."""
+        _say(_headline(experiment, resumed_epoch))
+
+    def progressed(self, progress: Progress, examples: int, seconds: float) -> None:
+        """See :class:`hil.runs.Listener`."""
+        if progress.epoch_done:
+            left = seconds * (1.0 / progress.fraction - 1.0)
+            _say(
+                f"epoch {progress.epoch}/{progress.epochs}  "
+                f"{_figures(progress, examples, seconds)}  {left:.0f} s left"
+            )
+
+    def evaluating(self) -> None:
+        """See :class:`hil.runs.Listener`."""
+        _say("evaluating the final conductances")
+
+
+class _BarListener(_Quiet):
+    """A live bar on a terminal."""
+
+    def __init__(self) -> None:
+        self._bar = Bar(
+            TextColumn("epoch {task.fields[epoch]}"),
+            BarColumn(),
+            TextColumn("{task.fields[figures]}"),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+            transient=False,
+        )
+        self._task: TaskID | None = None
+        self._shown = 0.0
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def started(self, experiment: Experiment, resumed_epoch: int) -> None:
+        """See :class:`hil.runs.Listener`."""
+        self._bar.console.print(_headline(experiment, resumed_epoch), highlight=False)
+        self._task = self._bar.add_task("", total=1.0, epoch=f"1/{experiment.config.epochs}",
+                                        figures="compiling")  # fmt: skip
+
+    def progressed(self, progress: Progress, examples: int, seconds: float) -> None:
+        """See :class:`hil.runs.Listener`."""
+        if self._task is None or (
+            seconds - self._shown < _REFRESH_SECONDS and progress.fraction < 1.0
+        ):
+            return
+        self._shown = seconds
+        self._bar.update(
+            self._task,
+            completed=progress.fraction,
+            epoch=f"{progress.epoch}/{progress.epochs}",
+            figures=_figures(progress, examples, seconds),
+        )
+
+    def evaluating(self) -> None:
+        """See :class:`hil.runs.Listener`."""
+        self._bar.console.print("evaluating the final conductances", highlight=False)
+
+
+def make_listener(*, quiet: bool) -> _Listener:
+    """A bar if standard error is a terminal, else lines; nothing if ``quiet``."""
+    if quiet:
+        return _Quiet()
+    return _BarListener() if sys.stderr.isatty() else _Lines()
+
+
+def _headline(experiment: Experiment, resumed_epoch: int) -> str:
+    data, spec = experiment.dataset, experiment.substrate.spec
+    text = (
+        f"{data.name}: {len(data.train_inputs)} training and {len(data.test_inputs)} test "
+        f"examples; {spec.topology.n_devices} devices"
+    )
+    return text + (f"; resumed after epoch {resumed_epoch}" if resumed_epoch else "")
+
+
+def _figures(progress: Progress, examples: int, seconds: float) -> str:
+    rate = examples / seconds if seconds > 0.0 else 0.0
+    return (
+        f"loss {progress.cost_volts2:.3g} V^2  error {progress.error_percent:.2f} %  "
+        f"{rate:.0f} examples/s"
+    )
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)

@@ -1,0 +1,291 @@
+"""The composition root: the one place that knows every part by name.
+
+It joins the configuration models of the packages into one experiment, resolves presets, files
+and overrides into it, and builds the objects it describes.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import tomli_w
+from pydantic import Field, ValidationError, model_validator
+
+from hil.config import (
+    CostConfig,
+    CrossEntropyConfig,
+    EncodingConfig,
+    EstimatorConfig,
+    Model,
+    RuleConfig,
+    ScheduleConfig,
+)
+from hil.data import Dataset, load_dataset
+from hil.data.config import DataConfig
+from hil.encoding import InputEncoder, TargetEncoder
+from hil.errors import ConfigurationError
+from hil.scheduler import Scheduler
+from hil.substrate import Substrate
+from hil.training import Trainer
+from sim_backend.layered.config import LayeredConfig
+
+__all__ = [
+    "ExperimentConfig",
+    "Experiment",
+    "build",
+    "dump_toml",
+    "preset_names",
+    "preset_text",
+    "resolve",
+]
+
+_START = 0
+"""Purpose of the generator of start conductances; see ``hil.training``."""
+
+
+class ExperimentConfig(Model):
+    """One experiment, complete: equal configurations give equal runs."""
+
+    description: str = Field(default="", description="For people.")
+    epochs: int = Field(ge=1, description="Passes over the training part.")
+    batch_size: int = Field(ge=1, description="Examples whose gradients are averaged.")
+    seed: int = Field(default=0, ge=0, description="Of everything random.")
+    precision: Literal["float32", "float64"] = Field(default="float32", description="Of arrays.")
+    threads: int = Field(
+        default=0, ge=0, le=256, description="0: as many as the process may use, at most 2."
+    )
+    data: DataConfig
+    encoding: EncodingConfig
+    cost: CostConfig
+    estimator: EstimatorConfig
+    rule: RuleConfig
+    schedule: ScheduleConfig
+    substrate: LayeredConfig
+
+    @model_validator(mode="after")
+    def _consistent(self) -> ExperimentConfig:
+        groups = len(self.substrate.hidden) + 1
+        if len(self.encoding.bias_volts) not in (1, groups):
+            raise ValueError(
+                f"encoding.bias_volts has {len(self.encoding.bias_volts)} values for {groups} "
+                "crossbars; give one, or one each"
+            )
+        return self
+
+
+@dataclass
+class Experiment:
+    """A configuration and the objects built from it.
+
+    Attributes:
+        config: what was asked.
+        dataset: the examples.
+        substrate: owned; close it, or use the experiment as a context manager.
+        trainer: trains and evaluates.
+        threads: actually used.
+    """
+
+    config: ExperimentConfig
+    dataset: Dataset
+    substrate: Substrate
+    trainer: Trainer
+    threads: int
+
+    def __enter__(self) -> Experiment:
+        """Return self."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the substrate."""
+        self.substrate.close()
+
+
+def preset_names() -> tuple[str, ...]:
+    """Names of the built-in experiments."""
+    folder = resources.files("hil") / "presets"
+    return tuple(sorted(p.name[:-5] for p in folder.iterdir() if p.name.endswith(".toml")))
+
+
+def preset_text(name: str) -> str:
+    """TOML of a built-in experiment.
+
+    Raises:
+        ConfigurationError: no such preset.
+    """
+    if name not in preset_names():
+        raise ConfigurationError(
+            f"there is no preset {name!r}; choose one of: {', '.join(preset_names())}"
+        )
+    return (resources.files("hil") / "presets" / f"{name}.toml").read_text(encoding="utf-8")
+
+
+def resolve(
+    preset: str | None = None,
+    file: Path | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    text: str | None = None,
+) -> ExperimentConfig:
+    """Resolve a preset, file or TOML text, and overrides, into a configuration.
+
+    Args:
+        preset: name of a built-in experiment; ``digits`` if nothing else is given.
+        file: TOML file.
+        overrides: values by dotted key, such as ``substrate.hidden``.
+        text: TOML.
+
+    Raises:
+        ConfigurationError: unreadable, not TOML, an unknown key or a value out of range.
+    """
+    given = [name for name, v in (("preset", preset), ("file", file), ("text", text)) if v]
+    if len(given) > 1:
+        raise ConfigurationError(f"give only one of {' and '.join(given)}")
+    source = f"preset {preset or 'digits'}"
+    if file is not None:
+        source = str(file)
+        text = _read_file(file)
+    elif text is None:
+        text = preset_text(preset or "digits")
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(f"{source} is not valid TOML: {error}", source=source) from error
+    for key, value in (overrides or {}).items():
+        _set(values, key, value)
+    try:
+        return ExperimentConfig.model_validate(values)
+    except ValidationError as error:
+        raise ConfigurationError(_explain(source, error), source=source) from error
+
+
+def dump_toml(config: ExperimentConfig) -> str:
+    """The configuration as TOML; :func:`resolve` takes it back unchanged."""
+    return tomli_w.dumps(config.model_dump(mode="json", exclude_none=True))
+
+
+def build(config: ExperimentConfig, data_directory: Path | None = None) -> Experiment:
+    """Load the data and build substrate, scheduler and rule.
+
+    Args:
+        config: what to build.
+        data_directory: see :func:`hil.data.load_dataset`.
+
+    Raises:
+        ConfigurationError: the parts do not fit together.
+        DataError: the data cannot be loaded.
+    """
+    dataset = load_dataset(config.data, data_directory)
+    n_groups = len(config.substrate.hidden) + 1
+    inputs = _input_encoder(config, n_groups)
+    n_outputs = dataset.n_outputs * (2 if config.cost.paired else 1)
+    topology = config.substrate.topology(
+        inputs.n_signals(dataset.n_features), n_outputs, inputs.biased
+    )
+    threads = config.threads or min(2, _usable_cores())
+    rng = np.random.default_rng([config.seed, _START])
+    largest = max(
+        float(np.abs(part).max()) * inputs.input_volts
+        for part in (dataset.train_inputs, dataset.test_inputs)
+    )
+    substrate = config.substrate.build(
+        topology,
+        inputs.biased,
+        # Rounding to float32 may take the largest line a little above its nominal level.
+        max_input_volts=1.000001 * max(largest, *map(abs, inputs.bias_volts)),
+        precision=config.precision,
+        threads=threads,
+        rng=rng,
+    )
+    estimator = config.estimator
+    trainer = Trainer(
+        substrate=substrate,
+        scheduler=Scheduler(config.cost.build(), estimator.build(), estimator.beta_siemens),
+        rule=config.rule.build(n_groups),
+        schedule=config.schedule.build(),
+        inputs=inputs,
+        targets=_target_encoder(config, dataset),
+        dataset=dataset,
+        batch_size=config.batch_size,
+        epochs=config.epochs,
+        seed=config.seed,
+    )
+    return Experiment(config, dataset, substrate, trainer, threads)
+
+
+def _input_encoder(config: ExperimentConfig, n_groups: int) -> InputEncoder:
+    bias = config.encoding.bias_volts
+    return InputEncoder(
+        input_volts=config.encoding.input_volts,
+        doubled=config.encoding.doubled,
+        bias_volts=bias * n_groups if len(bias) == 1 else bias,
+        dtype=np.dtype(config.precision),
+    )
+
+
+def _target_encoder(config: ExperimentConfig, dataset: Dataset) -> TargetEncoder:
+    dtype = np.dtype(config.precision)
+    if isinstance(config.cost, CrossEntropyConfig):
+        if dataset.n_classes is None:
+            raise ConfigurationError(
+                "cross-entropy needs classes, but the data set has continuous targets; "
+                "set cost.kind to squared_error"
+            )
+        return TargetEncoder(1.0, 0.0, dataset.n_classes, dtype)
+    encoding = config.encoding
+    return TargetEncoder(encoding.target_volts, encoding.other_volts, dataset.n_classes, dtype)
+
+
+def _usable_cores() -> int:
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on every platform
+        return os.cpu_count() or 1
+
+
+def _read_file(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigurationError(
+            f"there is no configuration file {file}; check the path, or see: hil presets",
+            path=str(file),
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(
+            f"cannot read the configuration file {file}: {error}", path=str(file)
+        ) from error
+
+
+def _set(values: dict[str, Any], key: str, value: Any) -> None:
+    """Set a dotted key; naming another ``kind`` starts that table afresh."""
+    *tables, last = key.split(".")
+    node = values
+    for name in tables:
+        node = node.setdefault(name, {})
+        if not isinstance(node, dict):
+            raise ConfigurationError(f"{key}: {name} is a value, not a table; see: hil config show")
+    if last == "kind" and node.get("kind") != value:
+        node.clear()
+    node[last] = value
+
+
+def _explain(source: str, error: ValidationError) -> str:
+    lines = [f"{source} cannot be used:"]
+    tags: Sequence[str]
+    for problem in error.errors():
+        tags = [str(part) for part in problem["loc"]]
+        text = problem["msg"].removeprefix("Value error, ")
+        where = ".".join(tags) or "configuration"
+        if problem["type"] == "extra_forbidden":
+            text = "there is no such key"
+        given = problem.get("input")
+        shown = "" if isinstance(given, dict) or problem["type"] == "missing" else f" ({given!r})"
+        lines.append(f"  {where}: {text}{shown}")
+    lines.append("See `hil config schema` for every key, its unit and range.")
+    return "\n".join(lines)

@@ -1,0 +1,238 @@
+"""Update rules: from the phases of a batch to programming.
+
+A rule never sees a conductance.  It hands weighted phases, signs or pulses to the substrate,
+which keeps every device in its window.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+from hil.arrays import BoolArray, Floats
+from hil.errors import ConfigurationError
+from hil.scheduler import FreePhase, Scheduler
+from hil.substrate import Adjusts, Descends, Substrate
+
+__all__ = ["ComparisonRule", "GradientRule", "SignRule", "UpdateRule", "per_group"]
+
+
+class UpdateRule(Protocol):
+    """Learns from one batch whose free phase has run."""
+
+    def learn(
+        self,
+        substrate: Substrate,
+        scheduler: Scheduler,
+        input_volts: Floats,
+        free: FreePhase,
+        factor: float,
+        rng: np.random.Generator,
+    ) -> BoolArray:
+        """Run the further phases and program; ``factor`` scales the step (schedule).
+
+        Returns:
+            (batch,) examples that took part.
+        """
+        ...
+
+    def memory(self) -> dict[str, Floats]:
+        """What must be kept to resume: arrays by name."""
+        ...
+
+    def recall(self, memory: dict[str, Floats]) -> None:
+        """Take :meth:`memory` back."""
+        ...
+
+
+@dataclass
+class _Pulses:
+    """Turns wished-for changes into whole pulses and keeps the remainder for later."""
+
+    remainder_siemens: Floats | None = None
+
+    def apply(self, substrate: Substrate, delta_siemens: Floats) -> None:
+        """Pulse by the whole part of the accumulated wish."""
+        if self.remainder_siemens is None:
+            self.remainder_siemens = np.zeros_like(delta_siemens)
+        self.remainder_siemens += delta_siemens
+        counts = np.trunc(self.remainder_siemens / substrate.spec.pulse_siemens)
+        self.remainder_siemens -= counts * substrate.spec.pulse_siemens
+        substrate.pulse(counts.astype(np.int32))
+
+    def memory(self) -> dict[str, Floats]:
+        return {} if self.remainder_siemens is None else {"remainder": self.remainder_siemens}
+
+    def recall(self, memory: dict[str, Floats]) -> None:
+        self.remainder_siemens = memory.get("remainder")
+
+
+def _spread(per_group: tuple[float, ...], substrate: Substrate) -> Floats:
+    """One value a device from one a group, (n_devices,)."""
+    sizes = [group.n_devices for group in substrate.spec.topology.groups]
+    return np.repeat(np.asarray(per_group), sizes)
+
+
+@dataclass
+class GradientRule:
+    """``g -= rate dC/dg`` with the batch-mean estimate; magnitude kept.
+
+    Attributes:
+        rates: one a device group, siemens squared per volt squared.
+        quantised: apply whole programming pulses, carrying the remainder, instead of ideal
+            changes.
+    """
+
+    rates: tuple[float, ...]
+    quantised: bool = False
+    _pulses: _Pulses = field(default_factory=_Pulses)
+
+    def learn(
+        self,
+        substrate: Substrate,
+        scheduler: Scheduler,
+        input_volts: Floats,
+        free: FreePhase,
+        factor: float,
+        rng: np.random.Generator,
+    ) -> BoolArray:
+        """See :class:`UpdateRule`."""
+        terms, ok = scheduler.terms(substrate, input_volts, free, rng)
+        if isinstance(substrate, Descends) and not self.quantised:
+            substrate.descend(terms, [rate * factor for rate in self.rates])
+            return ok
+        gradient = substrate.spec.energy.contrast(terms)
+        delta = (-factor * _spread(self.rates, substrate) * gradient).astype(gradient.dtype)
+        if isinstance(substrate, Adjusts) and not self.quantised:
+            substrate.adjust(delta)
+        else:
+            self._pulses.apply(substrate, delta)
+        return ok
+
+    def memory(self) -> dict[str, Floats]:
+        """See :class:`UpdateRule`."""
+        return self._pulses.memory()
+
+    def recall(self, memory: dict[str, Floats]) -> None:
+        """See :class:`UpdateRule`."""
+        self._pulses.recall(memory)
+
+
+@dataclass
+class SignRule:
+    """A fixed step against the sign of the batch-summed gradient (thesis 4.3.3).
+
+    Attributes:
+        steps_siemens: one a device group.
+        quantised: see :class:`GradientRule`.
+    """
+
+    steps_siemens: tuple[float, ...]
+    quantised: bool = False
+    _pulses: _Pulses = field(default_factory=_Pulses)
+
+    def learn(
+        self,
+        substrate: Substrate,
+        scheduler: Scheduler,
+        input_volts: Floats,
+        free: FreePhase,
+        factor: float,
+        rng: np.random.Generator,
+    ) -> BoolArray:
+        """See :class:`UpdateRule`."""
+        terms, ok = scheduler.terms(substrate, input_volts, free, rng)
+        steps = [step * factor for step in self.steps_siemens]
+        if isinstance(substrate, Descends) and not self.quantised:
+            substrate.descend(terms, steps, sign_only=True)
+            return ok
+        sign = np.sign(substrate.spec.energy.contrast(terms))
+        delta = -(_spread(tuple(steps), substrate) * sign).astype(sign.dtype)
+        if isinstance(substrate, Adjusts) and not self.quantised:
+            substrate.adjust(delta)
+        else:
+            self._pulses.apply(substrate, delta)
+        return ok
+
+    def memory(self) -> dict[str, Floats]:
+        """See :class:`UpdateRule`."""
+        return self._pulses.memory()
+
+    def recall(self, memory: dict[str, Floats]) -> None:
+        """See :class:`UpdateRule`."""
+        self._pulses.recall(memory)
+
+
+@dataclass
+class ComparisonRule:
+    """One comparator bit a device and example, accumulated; nothing else is measured.
+
+    Each device's counter adds the batch-summed votes "the nudged drop is the larger one"
+    (thesis 4.3.3).  When it reaches the threshold the device is programmed one step against
+    the sign, and the threshold is taken off the counter; the rest stays.
+
+    Attributes:
+        steps_siemens: one a device group.
+        threshold_votes: net votes that trigger a write.
+        dead_zone_volts: drops closer than this give no vote.
+        against_free: compare with the free phase; else with the opposite nudge.
+        quantised: see :class:`GradientRule`.
+    """
+
+    steps_siemens: tuple[float, ...]
+    threshold_votes: int = 1
+    dead_zone_volts: float = 0.0
+    against_free: bool = False
+    quantised: bool = False
+    _counters: Floats | None = None
+    _pulses: _Pulses = field(default_factory=_Pulses)
+
+    def learn(
+        self,
+        substrate: Substrate,
+        scheduler: Scheduler,
+        input_volts: Floats,
+        free: FreePhase,
+        factor: float,
+        rng: np.random.Generator,
+    ) -> BoolArray:
+        """See :class:`UpdateRule`."""
+        result = scheduler.compare(
+            substrate, input_volts, free, self.dead_zone_volts, self.against_free
+        )
+        if self._counters is None:
+            self._counters = np.zeros(result.votes.size, np.float32)
+        self._counters += result.votes
+        write = np.trunc(self._counters / self.threshold_votes).clip(-1, 1)
+        self._counters -= write * self.threshold_votes
+        delta = -factor * _spread(self.steps_siemens, substrate) * write
+        if isinstance(substrate, Adjusts) and not self.quantised:
+            substrate.adjust(delta)
+        else:
+            self._pulses.apply(substrate, delta)
+        return result.ok
+
+    def memory(self) -> dict[str, Floats]:
+        """See :class:`UpdateRule`."""
+        own = {} if self._counters is None else {"counters": self._counters}
+        return own | self._pulses.memory()
+
+    def recall(self, memory: dict[str, Floats]) -> None:
+        """See :class:`UpdateRule`."""
+        self._counters = memory.get("counters")
+        self._pulses.recall(memory)
+
+
+def per_group(values: tuple[float, ...], n_groups: int, name: str) -> tuple[float, ...]:
+    """One value a device group, from so many or from a single one for all.
+
+    Raises:
+        ConfigurationError: any other length.
+    """
+    if len(values) not in (1, n_groups):
+        raise ConfigurationError(
+            f"{name} has {len(values)} values for {n_groups} device groups; give one, or one each"
+        )
+    return tuple(values) * (n_groups if len(values) == 1 else 1)

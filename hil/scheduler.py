@@ -1,0 +1,149 @@
+"""The phases of equilibrium propagation on one batch (thesis 4.3.2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from hil.arrays import BoolArray, Floats
+from hil.costs import Cost
+from hil.energy import Term
+from hil.estimators import Estimator
+from hil.substrate import ComparesDrops, Comparisons, Drive, Settled, Substrate
+
+__all__ = ["FreePhase", "Scheduler", "output_volts"]
+
+
+def output_volts(substrate: Substrate, settled: Settled) -> Floats:
+    """Voltages of the output nodes, (batch, n_outputs)."""
+    nodes = substrate.spec.topology.outputs
+    if int(nodes[-1]) - int(nodes[0]) + 1 == nodes.size:
+        return settled.node_volts[:, int(nodes[0]) : int(nodes[-1]) + 1]
+    return settled.node_volts[:, nodes]
+
+
+@dataclass(frozen=True, slots=True)
+class FreePhase:
+    """Result of a free phase.
+
+    Attributes:
+        settled: the states.
+        output_volts: (batch, n_outputs).
+        nudge_volts: ``-dC/dV`` frozen at the free state, (batch, n_outputs); zero for an
+            example that did not settle, which therefore takes no part in learning.
+        cost_volts2: (batch,).
+    """
+
+    settled: Settled
+    output_volts: Floats
+    nudge_volts: Floats
+    cost_volts2: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Scheduler:
+    """Runs the phases; owns their order, warm starts and the nudge.
+
+    Attributes:
+        cost: cost at the outputs.
+        estimator: which phases and weights.
+        beta_siemens: nudging factor; eq. (4.16) gives it the unit of a conductance.
+    """
+
+    cost: Cost
+    estimator: Estimator
+    beta_siemens: float
+
+    def free(self, substrate: Substrate, input_volts: Floats, targets: Floats) -> FreePhase:
+        """Settle freely and evaluate the cost.
+
+        Args:
+            substrate: where.
+            input_volts: (batch, n_inputs).
+            targets: (batch, n_targets), volts or probabilities as the cost has it.
+        """
+        settled = substrate.settle(Drive(input_volts))
+        outputs = output_volts(substrate, settled)
+        nudge = -self.cost.gradient(outputs, targets)
+        if not settled.ok.all():
+            nudge[~settled.ok] = 0.0
+        return FreePhase(settled, outputs, nudge, self.cost.value(outputs, targets))
+
+    def terms(
+        self,
+        substrate: Substrate,
+        input_volts: Floats,
+        free: FreePhase,
+        rng: np.random.Generator,
+    ) -> tuple[tuple[Term, ...], BoolArray]:
+        """Run the nudged phases; weighted states of the batch-mean gradient estimate.
+
+        Returns:
+            The terms whose contrast is the mean gradient, and which examples took part.
+            An example that failed in any phase is 0 V everywhere in all of them, so that it
+            contributes nothing.
+        """
+        stencil = self.estimator.stencil(rng)
+        phases: list[tuple[float, Settled]] = []
+        ok = free.settled.ok
+        opposite: dict[float, Settled] = {}
+        for multiple, weight in stencil:
+            if multiple == 0.0:
+                phases.append((weight, free.settled))
+                continue
+            drive = Drive(input_volts, free.nudge_volts.dtype.type(
+                multiple * self.beta_siemens) * free.nudge_volts)  # fmt: skip
+            near = free.settled
+            if -multiple in opposite:
+                # To first order in beta the opposite nudge moves every node the other way.
+                mirrored = 2.0 * near.node_volts - opposite[-multiple].node_volts
+                near = Settled(mirrored.astype(near.node_volts.dtype, copy=False), near.ok)
+            settled = substrate.settle(drive, near)
+            opposite[multiple] = settled
+            ok = ok & settled.ok
+            phases.append((weight, settled))
+        if not ok.all():
+            phases = [(w, _silenced(s, ~ok)) for w, s in phases]
+        scale = 1.0 / (self.beta_siemens * max(1, int(ok.sum())))
+        return tuple(Term(w * scale, s.node_volts) for w, s in phases), ok
+
+    def compare(
+        self,
+        substrate: Substrate,
+        input_volts: Floats,
+        free: FreePhase,
+        dead_zone_volts: float,
+        against_free: bool,
+    ) -> Comparisons:
+        """One bit a device and example: ``|dV_beta|`` against ``|dV_0|`` or ``|dV_-beta|``."""
+        unit = free.nudge_volts.dtype.type(self.beta_siemens) * free.nudge_volts
+        first = Drive(input_volts, None if against_free else -unit)
+        second = Drive(input_volts, unit)
+        if isinstance(substrate, ComparesDrops):
+            return substrate.accumulate_comparisons(first, second, dead_zone_volts, free.settled)
+        before = substrate.settle(first, free.settled)
+        after = substrate.settle(second, free.settled)
+        return _compare_held(substrate, before, after, dead_zone_volts)
+
+
+def _silenced(settled: Settled, where: BoolArray) -> Settled:
+    volts = settled.node_volts.copy()
+    volts[where] = 0.0
+    return Settled(volts, settled.ok)
+
+
+def _compare_held(
+    substrate: Substrate, before: Settled, after: Settled, dead_zone_volts: float
+) -> Comparisons:
+    """Compare in software what was held, example by example."""
+    topology = substrate.spec.topology
+    ok = before.ok & after.ok
+    votes = np.zeros(topology.n_devices, np.int32)
+    for b in np.flatnonzero(ok):
+        low, high = before.node_volts[b], after.node_volts[b]
+        rise = np.abs(high[topology.tails] - high[topology.heads])
+        rise -= np.abs(low[topology.tails] - low[topology.heads])
+        votes += (rise > dead_zone_volts).astype(np.int32)
+        votes -= (rise < -dead_zone_volts).astype(np.int32)
+    return Comparisons(votes, ok)

@@ -1,0 +1,295 @@
+"""The interface between learning and electricity.
+
+A substrate speaks volts, amps and pulses.  It never sees a label, a cost or a learning rate;
+what trains on one substrate trains on any other.
+"""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Protocol, Self, final, runtime_checkable
+
+import numpy as np
+
+from hil.arrays import BoolArray, Floats, IntArray
+from hil.energy import EnergyModel, Term
+from hil.errors import ClosedError, SafetyError, UsageError
+from hil.topology import Topology
+
+__all__ = [
+    "Adjusts",
+    "ComparesDrops",
+    "Comparisons",
+    "CountsWrites",
+    "Descends",
+    "Drive",
+    "LoadsConductance",
+    "ReadsConductance",
+    "Settled",
+    "Substrate",
+    "SubstrateSpec",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Drive:
+    """Electrical boundary conditions of a batch.
+
+    Attributes:
+        input_volts: (batch, n_inputs), float32 or float64.
+        nudge_amps: (batch, n_outputs) injected into the outputs; None in a free phase,
+            where the sources are open circuits (thesis 4.4.4).
+    """
+
+    input_volts: Floats
+    nudge_amps: Floats | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """Steady states of a batch, as one sample-and-hold per node kept them.
+
+    Attributes:
+        node_volts: (batch, n_nodes).
+        ok: (batch,) the example settled and no source was in compliance.
+    """
+
+    node_volts: Floats
+    ok: BoolArray
+
+
+@dataclass(frozen=True, slots=True)
+class Comparisons:
+    """Batch-summed comparator outcomes.
+
+    Attributes:
+        votes: (n_devices,) sum over examples of +1 (second absolute drop larger), -1, or 0
+            (inside the dead zone).
+        ok: (batch,) examples that took part.
+    """
+
+    votes: IntArray
+    ok: BoolArray
+
+
+@dataclass(frozen=True, eq=False)
+class SubstrateSpec:
+    """What a substrate is and may be asked to do.
+
+    Attributes:
+        kind: short name for records, such as ``layered``.
+        topology: device graph and node roles.
+        energy: local energies of the devices.
+        max_input_volts: largest absolute input voltage; more is refused before any output.
+        max_nudge_amps: largest absolute nudge current.
+        window_siemens: (g_min, g_max) that programming keeps every device in.
+        pulse_siemens: nominal change by one programming pulse.
+        settle_tolerance: relative residual at which a state counts as settled.
+        noise_volts: rms noise of one held voltage; 0 for an ideal simulation.
+    """
+
+    kind: str
+    topology: Topology
+    energy: EnergyModel
+    max_input_volts: float
+    max_nudge_amps: float
+    window_siemens: tuple[float, float]
+    pulse_siemens: float
+    settle_tolerance: float
+    noise_volts: float = 0.0
+
+
+class Substrate(abc.ABC):
+    """Something that settles.  Subclasses fill in the underscored hooks.
+
+    Public methods check shapes, limits and the closed state once, before anything is
+    energised, and are final.  A substrate is a context manager; leaving it makes it safe.
+    """
+
+    spec: SubstrateSpec
+
+    def __init__(self, spec: SubstrateSpec) -> None:
+        self.spec = spec
+        self._closed = False
+
+    @final
+    def settle(self, drive: Drive, near: Settled | None = None) -> Settled:
+        """Apply a drive, wait for the steady state, hold every node voltage.
+
+        Args:
+            drive: boundary conditions; an empty batch is refused.
+            near: a state believed to be close, for substrates that compute; it may speed
+                the answer up and never changes it beyond the stated tolerance.
+
+        Returns:
+            States of the batch; an example that did not settle has ``ok`` False.
+
+        Raises:
+            UsageError: wrong shape or dtype.
+            SafetyError: an input or nudge is outside the limits or not finite.
+            ClosedError: the substrate is closed.
+        """
+        self._check_open()
+        self._check_drive(drive)
+        return self._settle(drive, near)
+
+    @final
+    def pulse(self, counts: IntArray) -> None:
+        """Apply signed programming pulses: positive counts raise a conductance.
+
+        Args:
+            counts: (n_devices,) integers.
+
+        Raises:
+            UsageError: wrong shape or dtype.
+            ClosedError: the substrate is closed.
+            ProgramError: a pulse could not be applied; it is not repeated.
+        """
+        self._check_open()
+        if counts.shape != (self.spec.topology.n_devices,) or counts.dtype.kind not in "iu":
+            raise UsageError(
+                f"pulse needs {self.spec.topology.n_devices} integers, one a device; "
+                f"got {counts.dtype} of shape {counts.shape}"
+            )
+        self._pulse(counts)
+
+    @final
+    def make_safe(self) -> None:
+        """Bring everything that can be energised to its idle state; may be repeated."""
+        self._make_safe()
+
+    @final
+    def close(self) -> None:
+        """Make safe and refuse further use; may be repeated."""
+        if not self._closed:
+            self._closed = True
+            self._make_safe()
+
+    def __enter__(self) -> Self:
+        """Return self."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close."""
+        self.close()
+
+    @abc.abstractmethod
+    def _settle(self, drive: Drive, near: Settled | None) -> Settled: ...
+
+    @abc.abstractmethod
+    def _pulse(self, counts: IntArray) -> None: ...
+
+    @abc.abstractmethod
+    def _make_safe(self) -> None: ...
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ClosedError("this substrate was closed; build a new one to go on")
+
+    def _check_drive(self, drive: Drive) -> None:
+        topology = self.spec.topology
+        batch = len(drive.input_volts) if drive.input_volts.ndim else 0
+        if batch == 0:
+            raise UsageError("the batch is empty; settle at least one example")
+        _check_levels(
+            "input_volts", drive.input_volts, (batch, topology.inputs.size),
+            self.spec.max_input_volts, "V",
+        )  # fmt: skip
+        if drive.nudge_amps is not None:
+            _check_levels(
+                "nudge_amps", drive.nudge_amps, (batch, topology.outputs.size),
+                self.spec.max_nudge_amps, "A",
+            )  # fmt: skip
+
+
+def _check_levels(
+    name: str, values: Floats, shape: tuple[int, int], limit: float, unit: str
+) -> None:
+    """Refuse a wrong shape, a wrong dtype, NaN, infinity, and levels beyond the limit."""
+    if values.shape != shape or values.dtype.char not in "fd":
+        raise UsageError(
+            f"{name} must be float32 or float64 of shape {shape}; "
+            f"got {values.dtype} of shape {values.shape}"
+        )
+    extreme = max(float(values.max()), -float(values.min()))
+    if not extreme <= limit or not np.isfinite(extreme):
+        raise SafetyError(
+            f"{name} reaches {extreme:.6g} {unit}, the limit is {limit:.6g} {unit}; nothing was "
+            "applied. Lower the drive, or raise the limit if the devices bear it",
+            extreme=extreme,
+            limit=limit,
+        )
+
+
+@runtime_checkable
+class Adjusts(Protocol):
+    """Ideal programming: a conductance changes by what is asked, within its window."""
+
+    def adjust(self, delta_siemens: Floats) -> None:
+        """Add ``delta_siemens`` (n_devices,)."""
+        ...
+
+
+@runtime_checkable
+class Descends(Protocol):
+    """Gradient and ideal programming in one pass over the devices."""
+
+    def descend(
+        self, terms: Sequence[Term], rates: Sequence[float], *, sign_only: bool = False
+    ) -> None:
+        """``g -= rate * contrast(terms)``, or its sign, group by group, within the window."""
+        ...
+
+
+@runtime_checkable
+class ReadsConductance(Protocol):
+    """Conductances can be read."""
+
+    def read_conductance(self) -> Floats:
+        """(n_devices,) siemens."""
+        ...
+
+
+@runtime_checkable
+class LoadsConductance(Protocol):
+    """Conductances can be set to given values, as a resumed run needs."""
+
+    def load_conductance(self, conductance_siemens: Floats) -> None:
+        """Set (n_devices,) siemens, exactly."""
+        ...
+
+
+@runtime_checkable
+class CountsWrites(Protocol):
+    """Programming events that changed a conductance are counted."""
+
+    def write_counts(self) -> IntArray:
+        """(n_devices,) events since construction or the last load."""
+        ...
+
+    def load_write_counts(self, counts: IntArray) -> None:
+        """Continue counting from ``counts`` (n_devices,)."""
+        ...
+
+
+@runtime_checkable
+class ComparesDrops(Protocol):
+    """An analog comparator a device: absolute drops of two phases, one bit an example.
+
+    It takes the pair of drives because two hold banks hold one example: the phases to be
+    compared must follow each other on that example.
+    """
+
+    def accumulate_comparisons(
+        self, first: Drive, second: Drive, dead_zone_volts: float, near: Settled | None = None
+    ) -> Comparisons:
+        """Compare ``|drop|`` of ``second`` with that of ``first``, example by example."""
+        ...

@@ -1,0 +1,268 @@
+"""The training loop: batches through scheduler and rule, resumable to the bit.
+
+Everything random in a run comes from generators seeded by (seed, purpose, epoch); the only
+state besides the conductances is the place in the epoch, the generator of the phases, and what
+the rule remembers.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+
+from hil.arrays import BoolArray, Floats, IntArray
+from hil.data.dataset import Dataset
+from hil.encoding import InputEncoder, TargetEncoder
+from hil.errors import SettleError
+from hil.rules import UpdateRule
+from hil.schedules import Schedule
+from hil.scheduler import Scheduler, output_volts
+from hil.substrate import Drive, Substrate
+
+__all__ = ["Evaluation", "Place", "Progress", "Trainer"]
+
+_SHUFFLE, _PHASES = 1, 2
+"""Purposes of the generators; 0 is the start conductances."""
+
+_ENCODE_AT_ONCE = 512
+"""Examples encoded together: amortises the calls and stays in the cache."""
+
+
+@dataclass
+class Place:
+    """Where a run is: everything but conductances and the rule's memory.
+
+    Attributes:
+        epoch: epochs completed.
+        batch: batches completed in the present epoch.
+        examples: examples seen in all.
+        skipped: examples that did not settle and took no part.
+        seconds: time spent training.
+        epoch_cost: summed cost in the present epoch, volts squared.
+        epoch_wrong: summed errors in the present epoch, see ``TargetEncoder.wrong``.
+        epoch_examples: examples in the present epoch so far.
+        epoch_skipped: of these, how many took no part.
+        phases_state: state of the phases' generator, as JSON; empty at an epoch's start.
+    """
+
+    epoch: int = 0
+    batch: int = 0
+    examples: int = 0
+    skipped: int = 0
+    seconds: float = 0.0
+    epoch_cost: float = 0.0
+    epoch_wrong: float = 0.0
+    epoch_examples: int = 0
+    epoch_skipped: int = 0
+    phases_state: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """State of affairs after a batch.
+
+    Attributes:
+        epoch: epoch being trained, from 1.
+        epochs: of how many.
+        epoch_done: this was the last batch of the epoch.
+        fraction: of the whole run that is done.
+        cost_volts2: mean cost so far in this epoch.
+        error_percent: mean error so far in this epoch, on examples before they were learned.
+        skipped: examples that took no part, in the whole run.
+    """
+
+    epoch: int
+    epochs: int
+    epoch_done: bool
+    fraction: float
+    cost_volts2: float
+    error_percent: float
+    skipped: int
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """Result on a set of examples.
+
+    Attributes:
+        error_percent: see :meth:`hil.encoding.TargetEncoder.error_percent`; an example that
+            does not settle counts as wrong.
+        cost_volts2: mean cost of the examples that settled.
+        unsettled: how many did not.
+    """
+
+    error_percent: float
+    cost_volts2: float
+    unsettled: int
+
+
+@dataclass
+class Trainer:
+    """Trains a substrate on a data set.
+
+    Attributes:
+        substrate: what learns.
+        scheduler: phases.
+        rule: update rule.
+        schedule: factor on the rule's step.
+        inputs: features to volts.
+        targets: labels to volts or probabilities.
+        dataset: examples.
+        batch_size: examples a batch; the last one of an epoch may be smaller.
+        epochs: passes over the training part.
+        seed: of everything random in training.
+        place: where the run is.
+    """
+
+    substrate: Substrate
+    scheduler: Scheduler
+    rule: UpdateRule
+    schedule: Schedule
+    inputs: InputEncoder
+    targets: TargetEncoder
+    dataset: Dataset
+    batch_size: int
+    epochs: int
+    seed: int
+    place: Place = field(default_factory=Place)
+    _phases: np.random.Generator = field(default_factory=np.random.default_rng, init=False)
+
+    @property
+    def n_batches(self) -> int:
+        """Batches an epoch."""
+        return -(-len(self.dataset.train_inputs) // self.batch_size)
+
+    def run(self, clock: Callable[[], float]) -> Iterator[Progress]:
+        """Train to the end, yielding after every batch; stop iterating to interrupt.
+
+        Args:
+            clock: monotonic seconds; ``place.seconds`` grows by what it measures between the
+                yields, so that the caller's own work is not counted.
+
+        Raises:
+            SettleError: not one example of an epoch settled.
+        """
+        place = self.place
+        while place.epoch < self.epochs:
+            started = clock()
+            self._phases = self._phases_generator()
+            for rows, volts, targets in self._batches():
+                self._learn(rows, volts, targets)
+                progress = self._progress()
+                if progress.epoch_done:
+                    self._check_settling()
+                    self._begin_epoch()
+                place.seconds += clock() - started
+                yield progress
+                started = clock()
+
+    def snapshot(self) -> dict[str, Any]:
+        """The place as plain values, for a checkpoint between two batches."""
+        state = asdict(self.place)
+        if self.place.batch:
+            state["phases_state"] = json.dumps(self._phases.bit_generator.state)
+        return state
+
+    def evaluate(self, inputs: Floats, labels: Floats | IntArray) -> Evaluation:
+        """Settle every example freely; nothing is programmed.
+
+        Args:
+            inputs: (n, n_features).
+            labels: (n,) labels or (n, n_targets) values.
+        """
+        wrong = cost = 0.0
+        unsettled = 0
+        for start in range(0, len(inputs), _ENCODE_AT_ONCE):
+            part = slice(start, start + _ENCODE_AT_ONCE)
+            settled = self.substrate.settle(Drive(self.inputs.encode(inputs[part])))
+            outputs = output_volts(self.substrate, settled)
+            value = self.scheduler.cost.value(outputs, self.targets.encode(labels[part]))
+            wrong += self._wrong(outputs, labels[part], settled.ok)
+            cost += float(value[settled.ok].sum())
+            unsettled += int(np.count_nonzero(~settled.ok))
+        return Evaluation(
+            self.targets.error_percent(wrong, labels), cost / max(1, len(inputs) - unsettled),
+            unsettled,
+        )  # fmt: skip
+
+    def _phases_generator(self) -> np.random.Generator:
+        rng = np.random.default_rng([self.seed, _PHASES, self.place.epoch])
+        if self.place.phases_state:
+            rng.bit_generator.state = json.loads(self.place.phases_state)
+            self.place.phases_state = ""
+        return rng
+
+    def _batches(self) -> Iterator[tuple[IntArray, Floats, Floats]]:
+        """Rows, input voltages and targets of the batches left in this epoch."""
+        features, labels = self.dataset.train_inputs, self.dataset.train_targets
+        shuffle = np.random.default_rng([self.seed, _SHUFFLE, self.place.epoch])
+        order = shuffle.permutation(len(features))
+        size = self.batch_size
+        at_once = max(1, _ENCODE_AT_ONCE // size) * size
+        for start in range(self.place.batch * size, len(order), at_once):
+            rows = order[start : start + at_once]
+            volts, targets = self.inputs.encode(features[rows]), self.targets.encode(labels[rows])
+            # Read-only arrays tell a substrate that it may trust their identity.
+            volts.flags.writeable = False
+            for i in range(0, len(rows), size):
+                yield rows[i : i + size], volts[i : i + size], targets[i : i + size]
+
+    def _learn(self, rows: IntArray, volts: Floats, targets: Floats) -> None:
+        place = self.place
+        free = self.scheduler.free(self.substrate, volts, targets)
+        factor = self.schedule.factor(place.epoch + place.batch / self.n_batches, self.epochs)
+        ok = self.rule.learn(
+            self.substrate, self.scheduler, volts, free, factor, self._phases
+        )  # fmt: skip
+        settled = free.settled.ok
+        cost = free.cost_volts2 if settled.all() else free.cost_volts2[settled]
+        place.epoch_cost += float(cost.sum())
+        labels = self.dataset.train_targets[rows]
+        place.epoch_wrong += self._wrong(free.output_volts, labels, settled)
+        place.skipped += int(ok.size - np.count_nonzero(ok))
+        place.epoch_skipped += int(ok.size - np.count_nonzero(ok))
+        place.batch += 1
+        place.examples += len(rows)
+        place.epoch_examples += len(rows)
+
+    def _wrong(self, outputs: Floats, labels: Floats | IntArray, settled: BoolArray) -> float:
+        """Summed error; an example that did not settle is wrong, or predicts 0."""
+        scores = self.scheduler.cost.scores(outputs)
+        if settled.all():
+            return self.targets.wrong(scores, labels)
+        lost = labels[~settled]
+        missing = float(len(lost)) if self.targets.n_classes else float(np.sum(lost**2))
+        return self.targets.wrong(scores[settled], labels[settled]) + missing
+
+    def _progress(self) -> Progress:
+        place = self.place
+        seen = max(1, place.epoch_examples)
+        labels = self.dataset.train_targets
+        percent = self.targets.error_percent(place.epoch_wrong, labels) * len(labels) / seen
+        return Progress(
+            epoch=place.epoch + 1,
+            epochs=self.epochs,
+            epoch_done=place.batch == self.n_batches,
+            fraction=(place.batch + self.n_batches * place.epoch) / (self.n_batches * self.epochs),
+            cost_volts2=place.epoch_cost / seen,
+            error_percent=percent,
+            skipped=place.skipped,
+        )
+
+    def _check_settling(self) -> None:
+        if self.place.epoch_skipped == self.place.epoch_examples:
+            raise SettleError(
+                f"not one example of epoch {self.place.epoch + 1} settled, so nothing was "
+                "learned; check the conductance window and the voltages, or raise "
+                "substrate.max_iterations or substrate.tolerance"
+            )
+
+    def _begin_epoch(self) -> None:
+        place = self.place
+        place.epoch += 1
+        place.batch = place.epoch_examples = place.epoch_skipped = 0
+        place.epoch_cost = place.epoch_wrong = 0.0

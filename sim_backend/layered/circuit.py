@@ -1,0 +1,96 @@
+"""Description of a layered circuit: what is soldered, not what is programmed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sim_backend.layered.neurons import Floats, IdealDiodes, Linear, Neurons, ShockleyPairs
+
+__all__ = ["Layer", "LayeredCircuit"]
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One layer of floating nodes and the crossbar that feeds it.
+
+    Attributes:
+        size: number of nodes ``n``.
+        neurons: what hangs between each node and ground.
+        clamped: (start, stop) of the sourced input lines that are rows of this crossbar,
+            below the rows driven by the previous layer.
+        forward_gain: ``A`` of each node's bidirectional amplifier, shape (n,).
+        backward_gain: ``B``, shape (n,): current fed back per current drawn (thesis 4.4.2).
+            One without amplifier has ``A = B = 1``.
+    """
+
+    size: int
+    neurons: Neurons
+    clamped: tuple[int, int]
+    forward_gain: Floats
+    backward_gain: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class LayeredCircuit:
+    """A stack of crossbars; the last layer is the output.
+
+    Attributes:
+        n_inputs: sourced lines, bias lines included.
+        layers: hidden layers, then the output layer.
+    """
+
+    n_inputs: int
+    layers: tuple[Layer, ...]
+
+    def __post_init__(self) -> None:
+        """Check that the parts fit together.
+
+        Raises:
+            ValueError: a layer is empty, a window or gain array has the wrong length, an
+                amplifier would make the co-content non-convex, or the first layer is not fed.
+        """
+        if not self.layers:
+            raise ValueError("a layered circuit needs at least one layer of floating nodes")
+        for index, layer in enumerate(self.layers):
+            if layer.size < 1:
+                raise ValueError(f"layer {index + 1} has no nodes")
+            start, stop = layer.clamped
+            if not 0 <= start <= stop <= self.n_inputs:
+                raise ValueError(f"layer {index + 1} takes input lines that do not exist")
+            arrays = [layer.forward_gain, layer.backward_gain, *neuron_arrays(layer)]
+            if any(np.shape(a) != (layer.size,) for a in arrays):
+                raise ValueError(f"layer {index + 1}: parameters must have shape ({layer.size},)")
+            if not (np.all(layer.forward_gain > 0) and np.all(layer.backward_gain > 0)):
+                raise ValueError(f"layer {index + 1}: amplifier gains must be positive")
+        if self.layers[0].clamped[0] == self.layers[0].clamped[1]:
+            raise ValueError("the first layer has no input lines")
+
+    @property
+    def block_shapes(self) -> tuple[tuple[int, int], ...]:
+        """Rows and columns of each crossbar."""
+        shapes = []
+        previous = 0
+        for layer in self.layers:
+            shapes.append((previous + layer.clamped[1] - layer.clamped[0], layer.size))
+            previous = layer.size
+        return tuple(shapes)
+
+    @property
+    def n_devices(self) -> int:
+        """Number of programmable resistors."""
+        return sum(rows * columns for rows, columns in self.block_shapes)
+
+
+def neuron_arrays(layer: Layer) -> tuple[Floats, Floats, Floats, Floats]:
+    """The layer's (lower, upper, saturation, thermal) as kernels take them, each (n,)."""
+    inf = np.full(layer.size, np.inf)
+    one = np.ones(layer.size)
+    match layer.neurons:
+        case Linear():
+            return -inf, inf, one, one
+        case IdealDiodes(lower_volts=lower, upper_volts=upper):
+            return lower, upper, one, one
+        case ShockleyPairs() as pair:
+            return pair.lower_volts, pair.upper_volts, pair.saturation_amps, pair.thermal_volts

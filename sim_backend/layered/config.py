@@ -1,0 +1,234 @@
+"""Configuration of a simulated layered network, and how it is built."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, TypeAlias
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from hil.errors import ConfigurationError
+from hil.topology import Topology, layered
+from sim_backend.layered import neurons as models
+from sim_backend.layered.adapter import LayeredSubstrate
+from sim_backend.layered.circuit import Layer, LayeredCircuit
+from sim_backend.layered.network import LayeredNetwork, SolverOptions
+from sim_backend.layered.neurons import Floats
+
+__all__ = ["LayeredConfig"]
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class IdealDiodesConfig(_Model):
+    """Half of each hidden layer excitatory (V >= 0), half inhibitory (V <= 0)."""
+
+    kind: Literal["ideal_diodes"] = "ideal_diodes"
+
+    def build(self, size: int) -> models.Neurons:
+        """Neurons of a layer; with an odd size the inhibitory half is the larger one."""
+        excitatory = np.arange(size) < size // 2
+        return models.IdealDiodes(
+            np.where(excitatory, 0.0, -np.inf), np.where(excitatory, np.inf, 0.0)
+        )
+
+
+class ShockleyPairsConfig(_Model):
+    """Antiparallel Shockley diodes with series sources on every hidden node (thesis 4.4.1)."""
+
+    kind: Literal["shockley_pairs"] = "shockley_pairs"
+    saturation_amps: Positive = Field(default=1e-9, description="Saturation current Is.")
+    ideality: Positive = Field(default=1.0, description="Ideality factor n.")
+    temperature_kelvin: Positive = Field(default=300.15, description="Sets kT/q.")
+    lower_volts: float = Field(description="Source in series with the downward diode.")
+    upper_volts: float = Field(description="Source in series with the upward diode.")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> ShockleyPairsConfig:
+        if not self.lower_volts <= self.upper_volts:
+            raise ValueError("lower_volts must not exceed upper_volts")
+        return self
+
+    def build(self, size: int) -> models.Neurons:
+        """Neurons of a layer."""
+        thermal = self.ideality * self.temperature_kelvin * models.BOLTZMANN_OVER_CHARGE
+        return models.ShockleyPairs(
+            np.full(size, self.saturation_amps),
+            np.full(size, thermal),
+            np.full(size, self.lower_volts),
+            np.full(size, self.upper_volts),
+        )
+
+
+class LinearConfig(_Model):
+    """No diodes: a linear resistor network."""
+
+    kind: Literal["linear"] = "linear"
+
+    def build(self, size: int) -> models.Neurons:
+        """Neurons of a layer."""
+        return models.Linear()
+
+
+class AmplifierConfig(_Model):
+    """Bidirectional amplifiers of the hidden nodes (thesis 4.4.2)."""
+
+    forward_gain: Positive = Field(default=4.0, description="Voltage gain A of the VCVS.")
+    backward_gain: Positive = Field(default=0.25, description="Current gain B of the CCCS.")
+
+
+class RectifiedUniformConfig(_Model):
+    """Uniform in +-scale/sqrt(rows), negative values becoming 0 (energy-based-learning)."""
+
+    kind: Literal["rectified_uniform"] = "rectified_uniform"
+    scale_siemens: tuple[Positive, ...] = Field(min_length=1, description="One, or one a crossbar.")
+
+
+class UniformConfig(_Model):
+    """Uniform between two conductances."""
+
+    kind: Literal["uniform"] = "uniform"
+    low_siemens: NotNegative = Field(description="Smallest start value.")
+    high_siemens: Positive = Field(description="Largest start value.")
+
+
+NeuronConfig: TypeAlias = Annotated[
+    IdealDiodesConfig | ShockleyPairsConfig | LinearConfig, Field(discriminator="kind")
+]
+InitialConfig: TypeAlias = Annotated[
+    RectifiedUniformConfig | UniformConfig, Field(discriminator="kind")
+]
+
+
+class LayeredConfig(_Model):
+    """A stack of crossbars simulated exactly."""
+
+    kind: Literal["layered"] = "layered"
+    hidden: tuple[Annotated[int, Field(ge=1)], ...] = Field(description="Hidden layer sizes.")
+    neurons: NeuronConfig = Field(default=IdealDiodesConfig(), description="Nonlinearity.")
+    amplifiers: AmplifierConfig | None = Field(
+        default=None, description="Bidirectional amplifiers after each hidden layer."
+    )
+    initial: InitialConfig = Field(description="Distribution of the start conductances.")
+    g_min_siemens: NotNegative = Field(default=0.0, description="Lower end of the window.")
+    g_max_siemens: Positive = Field(description="Upper end of the window.")
+    pulse_siemens: Positive | None = Field(
+        default=None, description="Change by one pulse; 1/1000 of the window if omitted."
+    )
+    max_input_volts: Positive | None = Field(
+        default=None, description="Input limit; the largest voltage of the encoding if omitted."
+    )
+    max_nudge_amps: Positive | None = Field(default=None, description="No limit if omitted.")
+    tolerance: Positive | None = Field(
+        default=None, description="Relative residual; 1e-6 for float32, 1e-12 for float64."
+    )
+    max_iterations: Annotated[int, Field(ge=1)] = Field(
+        default=200, description="Newton steps or sweeps before a sample counts as not settled."
+    )
+
+    @model_validator(mode="after")
+    def _window(self) -> LayeredConfig:
+        if not self.g_min_siemens < self.g_max_siemens:
+            raise ValueError("g_min_siemens must be below g_max_siemens")
+        return self
+
+    def topology(self, n_signals: int, n_outputs: int, biased: tuple[bool, ...]) -> Topology:
+        """Device graph for so many signals and outputs."""
+        return layered(
+            n_signals,
+            self.hidden,
+            n_outputs,
+            biased=biased,
+            amplified=self.amplifiers is not None,
+        )
+
+    def build(
+        self,
+        topology: Topology,
+        biased: tuple[bool, ...],
+        max_input_volts: float,
+        precision: str,
+        threads: int,
+        rng: np.random.Generator,
+    ) -> LayeredSubstrate:
+        """The substrate, with start conductances drawn from ``rng``.
+
+        Args:
+            topology: from :meth:`topology`.
+            biased: for each crossbar, whether it has a pair of bias lines.
+            max_input_volts: input limit where the configuration names none.
+            precision: ``float32`` or ``float64``.
+            threads: parallel row blocks.
+            rng: source of the start conductances.
+
+        Raises:
+            ConfigurationError: the start values have the wrong length or leave the window.
+        """
+        dtype = np.dtype(precision)
+        circuit = self._circuit(topology, biased)
+        tolerance = self.tolerance or (1e-6 if dtype == np.float32 else 1e-12)
+        options = SolverOptions(tolerance, self.max_iterations, threads)
+        conductance = self._start(circuit, rng)
+        ratio = 1.0
+        if self.amplifiers is not None:
+            ratio = self.amplifiers.backward_gain / self.amplifiers.forward_gain
+        last = len(circuit.layers) - 1
+        window = (self.g_min_siemens, self.g_max_siemens)
+        return LayeredSubstrate(
+            LayeredNetwork(circuit, conductance, options, dtype),
+            topology,
+            amplified=self.amplifiers is not None,
+            energy_weights=tuple(ratio ** (index - last) for index in range(last + 1)),
+            window_siemens=window,
+            pulse_siemens=self.pulse_siemens or 1e-3 * (window[1] - window[0]),
+            max_input_volts=self.max_input_volts or max_input_volts,
+            max_nudge_amps=self.max_nudge_amps or np.finfo(np.float32).max,
+        )
+
+    def _circuit(self, topology: Topology, biased: tuple[bool, ...]) -> LayeredCircuit:
+        n_inputs = topology.inputs.size
+        line = n_inputs - 2 * sum(biased)
+        layers = []
+        for index, size in enumerate([*self.hidden, topology.outputs.size]):
+            is_output = index == len(self.hidden)
+            start = 0 if index == 0 else line
+            line += 2 * biased[index]
+            gain = self.amplifiers if self.amplifiers and not is_output else None
+            layers.append(
+                Layer(
+                    size,
+                    models.Linear() if is_output else self.neurons.build(size),
+                    (start, line),
+                    np.full(size, gain.forward_gain if gain else 1.0),
+                    np.full(size, gain.backward_gain if gain else 1.0),
+                )
+            )
+        return LayeredCircuit(n_inputs, tuple(layers))
+
+    def _start(self, circuit: LayeredCircuit, rng: np.random.Generator) -> Floats:
+        low, high = self.g_min_siemens, self.g_max_siemens
+        if isinstance(self.initial, UniformConfig):
+            a, b = self.initial.low_siemens, self.initial.high_siemens
+            if not low <= a <= b <= high:
+                raise ConfigurationError(
+                    f"start conductances {a:.3g}..{b:.3g} S leave the window "
+                    f"{low:.3g}..{high:.3g} S; change substrate.initial or the window"
+                )
+            return rng.uniform(a, b, circuit.n_devices)
+        scales = self.initial.scale_siemens
+        shapes = circuit.block_shapes
+        if len(scales) not in (1, len(shapes)):
+            raise ConfigurationError(
+                f"substrate.initial.scale_siemens has {len(scales)} values for "
+                f"{len(shapes)} crossbars; give one, or one each"
+            )
+        parts = [
+            rng.uniform(-1.0, 1.0, rows * columns) * scales[min(i, len(scales) - 1)] / rows**0.5
+            for i, (rows, columns) in enumerate(shapes)
+        ]
+        return np.concatenate(parts).clip(low, high)

@@ -1,0 +1,114 @@
+"""Compiled neuron responses: equation (1) of ``neurons``, solved for a whole layer.
+
+Compiled by numba on first use and cached; importing this module costs the numba import,
+so it is imported only once a circuit is built.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit, prange
+from numpy.typing import NDArray
+
+__all__ = ["FAST", "SHOCKLEY", "WINDOW", "Floats", "respond", "respond_batch"]
+
+Floats = NDArray[np.floating]
+
+WINDOW = 0
+"""Linear nodes and ideal diodes: a voltage window, infinite where nothing conducts."""
+SHOCKLEY = 1
+"""Antiparallel Shockley diodes with series sources."""
+
+# Reassociation lets LLVM vectorise sums; NaN and infinity keep their meaning, because
+# unbounded windows are infinite.
+FAST = {"contract", "reassoc", "nsz", "arcp"}
+
+_MAX_NEWTON = 80
+
+
+@njit(cache=True, error_model="numpy", fastmath=FAST)
+def _window(
+    push: Floats, total: Floats, lower: Floats, upper: Floats, volts: Floats, slope: Floats
+) -> None:
+    for j in range(push.size):
+        free = push[j] / total[j]
+        held = min(max(free, lower[j]), upper[j])
+        volts[j] = held
+        slope[j] = 1.0 / total[j] if held == free else 0.0
+
+
+@njit(cache=True, error_model="numpy")
+def _shockley_node(
+    push: float, total: float, lower: float, upper: float, saturation: float, thermal: float
+) -> tuple[float, float]:
+    """Solve one node in float64; the sign flip makes the upper diode the active one."""
+    middle = 0.5 * (lower + upper)
+    half = 0.5 * (upper - lower)
+    sign = 1.0 if push >= total * middle else -1.0
+    # u = sign (v - middle) >= 0 solves  p = total u + leak (e^{u/t} - e^{-u/t}).
+    p = sign * (push - total * middle)
+    scale = half / thermal
+    # Two upper bounds of the root; Newton from above is monotone, the left side being convex.
+    # log1p keeps the logarithm finite, and exponentials are only taken below the bound.
+    log_ratio = math.log(p / saturation + 1.0) if p > 0.0 else 0.0
+    u = min(p / total, half + thermal * log_ratio)
+    active = p - total * half
+    if active > 0.0:
+        u = min(u, half + thermal * math.log(active / saturation + math.exp(-2.0 * scale) + 1.0))
+    conductance = total
+    for _ in range(_MAX_NEWTON):
+        rise = saturation * math.exp(u / thermal - scale)
+        fall = saturation * math.exp(-u / thermal - scale)
+        conductance = total + (rise + fall) / thermal
+        step = (total * u + rise - fall - p) / conductance
+        u -= step
+        if abs(step) <= 4e-16 * (abs(u) + thermal):
+            break
+    return middle + sign * u, 1.0 / conductance
+
+
+@njit(cache=True, error_model="numpy")
+def respond(
+    kind: int,
+    push: Floats,
+    total: Floats,
+    lower: Floats,
+    upper: Floats,
+    saturation: Floats,
+    thermal: Floats,
+    volts: Floats,
+    slope: Floats,
+) -> None:
+    """Fill ``volts`` and ``slope = dv/dpush`` for one layer of one example.
+
+    ``push`` (n,) amps into the node at 0 V, ``total`` (n,) siemens; see ``neurons``.
+    """
+    if kind == WINDOW:
+        _window(push, total, lower, upper, volts, slope)
+    else:
+        for j in range(push.size):
+            volts[j], slope[j] = _shockley_node(
+                float(push[j]),
+                float(total[j]),
+                float(lower[j]),
+                float(upper[j]),
+                float(saturation[j]),
+                float(thermal[j]),
+            )
+
+
+@njit(cache=True, error_model="numpy", parallel=True)
+def respond_batch(
+    kind: int,
+    push: Floats,
+    total: Floats,
+    neuron: tuple[Floats, Floats, Floats, Floats],
+    volts: Floats,
+) -> None:
+    """Fill ``volts`` (batch, n) from ``push`` (batch, n); see :func:`respond`."""
+    lower, upper, saturation, thermal = neuron
+    for s in prange(push.shape[0]):
+        slope = np.empty(push.shape[1], push.dtype)
+        respond(kind, push[s], total, lower, upper, saturation, thermal, volts[s], slope)
