@@ -7,8 +7,9 @@ and overrides into it, and builds the objects it describes.
 from __future__ import annotations
 
 import os
+import time
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -18,6 +19,7 @@ import numpy as np
 import tomli_w
 from pydantic import Field, ValidationError, model_validator
 
+from hil.arrays import Floats
 from hil.config import (
     CostConfig,
     CrossEntropyConfig,
@@ -30,15 +32,17 @@ from hil.config import (
 from hil.data import Dataset, load_dataset
 from hil.data.config import DataConfig
 from hil.encoding import InputEncoder, TargetEncoder
-from hil.errors import ConfigurationError
+from hil.errors import ConfigurationError, UsageError
 from hil.scheduler import Scheduler
-from hil.substrate import Substrate
-from hil.training import Trainer
+from hil.substrate import ReadsConductance, Substrate
+from hil.training import Evaluation, Progress, Trainer
+from sim_backend.governor import ThreadGovernor
 from sim_backend.layered.config import LayeredConfig
+from sim_backend.threads import limited
 
 __all__ = [
-    "ExperimentConfig",
     "Experiment",
+    "ExperimentConfig",
     "build",
     "dump_toml",
     "preset_names",
@@ -59,7 +63,12 @@ class ExperimentConfig(Model):
     seed: int = Field(default=0, ge=0, description="Of everything random.")
     precision: Literal["float32", "float64"] = Field(default="float32", description="Of arrays.")
     threads: int = Field(
-        default=0, ge=0, le=256, description="0: as many as the process may use, at most 2."
+        default=2,
+        ge=1,
+        le=64,
+        description="Blocks that large steps are split into, and the most threads that work on "
+        "them; fewer are used while that is faster. Results depend on the number of blocks "
+        "in their last bits, not on the machine.",
     )
     data: DataConfig
     encoding: EncodingConfig
@@ -89,14 +98,47 @@ class Experiment:
         dataset: the examples.
         substrate: owned; close it, or use the experiment as a context manager.
         trainer: trains and evaluates.
-        threads: actually used.
     """
 
     config: ExperimentConfig
     dataset: Dataset
     substrate: Substrate
     trainer: Trainer
-    threads: int
+
+    def train(self, on_progress: Callable[[Progress], None] | None = None) -> None:
+        """Train to the end, calling ``on_progress`` after every batch.
+
+        Nothing is recorded; :func:`hil.runs.train_run` keeps a run folder.
+        """
+        for progress in self.steps():
+            if on_progress is not None:
+                on_progress(progress)
+
+    def steps(self) -> Iterator[Progress]:
+        """Train, yielding after every batch; stop iterating to interrupt."""
+        most = min(self.config.threads, _usable_cores())
+        with limited(most):
+            governor = ThreadGovernor(most, time.perf_counter)
+            for progress in self.trainer.run(time.perf_counter):
+                yield progress
+                governor.step_done()
+
+    def evaluate(self) -> tuple[Evaluation, Evaluation]:
+        """Results on the test part and on the training part."""
+        data = self.dataset
+        with limited(min(self.config.threads, _usable_cores())):
+            test = self.trainer.evaluate(data.test_inputs, data.test_targets)
+            return test, self.trainer.evaluate(data.train_inputs, data.train_targets)
+
+    def conductance_siemens(self) -> Floats:
+        """Conductance of every device, (n_devices,), in topology order.
+
+        Raises:
+            UsageError: this substrate cannot read conductances.
+        """
+        if not isinstance(self.substrate, ReadsConductance):
+            raise UsageError(f"a {self.substrate.spec.kind} substrate cannot read conductances")
+        return self.substrate.read_conductance()
 
     def __enter__(self) -> Experiment:
         """Return self."""
@@ -159,6 +201,7 @@ def resolve(
     for key, value in (overrides or {}).items():
         _set(values, key, value)
     try:
+        _drop_leftovers(values, overrides or {})
         return ExperimentConfig.model_validate(values)
     except ValidationError as error:
         raise ConfigurationError(_explain(source, error), source=source) from error
@@ -187,10 +230,9 @@ def build(config: ExperimentConfig, data_directory: Path | None = None) -> Exper
     topology = config.substrate.topology(
         inputs.n_signals(dataset.n_features), n_outputs, inputs.biased
     )
-    threads = config.threads or min(2, _usable_cores())
     rng = np.random.default_rng([config.seed, _START])
     largest = max(
-        float(np.abs(part).max()) * inputs.input_volts
+        float(np.abs(part - inputs.feature_offset).max()) * inputs.input_volts
         for part in (dataset.train_inputs, dataset.test_inputs)
     )
     substrate = config.substrate.build(
@@ -199,7 +241,7 @@ def build(config: ExperimentConfig, data_directory: Path | None = None) -> Exper
         # Rounding to float32 may take the largest line a little above its nominal level.
         max_input_volts=1.000001 * max(largest, *map(abs, inputs.bias_volts)),
         precision=config.precision,
-        threads=threads,
+        threads=config.threads,
         rng=rng,
     )
     estimator = config.estimator
@@ -215,13 +257,14 @@ def build(config: ExperimentConfig, data_directory: Path | None = None) -> Exper
         epochs=config.epochs,
         seed=config.seed,
     )
-    return Experiment(config, dataset, substrate, trainer, threads)
+    return Experiment(config, dataset, substrate, trainer)
 
 
 def _input_encoder(config: ExperimentConfig, n_groups: int) -> InputEncoder:
     bias = config.encoding.bias_volts
     return InputEncoder(
         input_volts=config.encoding.input_volts,
+        feature_offset=config.encoding.feature_offset,
         doubled=config.encoding.doubled,
         bias_volts=bias * n_groups if len(bias) == 1 else bias,
         dtype=np.dtype(config.precision),
@@ -263,21 +306,38 @@ def _read_file(file: Path) -> str:
 
 
 def _set(values: dict[str, Any], key: str, value: Any) -> None:
-    """Set a dotted key; naming another ``kind`` starts that table afresh."""
+    """Set a dotted key, making tables on the way."""
     *tables, last = key.split(".")
     node = values
     for name in tables:
         node = node.setdefault(name, {})
         if not isinstance(node, dict):
             raise ConfigurationError(f"{key}: {name} is a value, not a table; see: hil config show")
-    if last == "kind" and node.get("kind") != value:
-        node.clear()
     node[last] = value
+
+
+def _drop_leftovers(values: dict[str, Any], overrides: Mapping[str, Any]) -> None:
+    """Where an override names another ``kind``, drop keys that only the old kind had."""
+    changed = [key.removesuffix(".kind") for key in overrides if key.endswith(".kind")]
+    if not changed:
+        return
+    try:
+        ExperimentConfig.model_validate(values)
+    except ValidationError as error:
+        for problem in error.errors():
+            leftover = str(problem["loc"][-1])
+            for table in changed:
+                inside = tuple(table.split(".")) == problem["loc"][: table.count(".") + 1]
+                if problem["type"] == "extra_forbidden" and inside:
+                    if f"{table}.{leftover}" not in overrides:
+                        node = values
+                        for name in table.split("."):
+                            node = node[name]
+                        node.pop(leftover, None)
 
 
 def _explain(source: str, error: ValidationError) -> str:
     lines = [f"{source} cannot be used:"]
-    tags: Sequence[str]
     for problem in error.errors():
         tags = [str(part) for part in problem["loc"]]
         text = problem["msg"].removeprefix("Value error, ")

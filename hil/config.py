@@ -36,6 +36,9 @@ class EncodingConfig(Model):
     """How numbers become volts; see :mod:`hil.encoding`."""
 
     input_volts: Positive = Field(description="Line voltage of a feature value of 1.")
+    feature_offset: Finite = Field(
+        default=0.0, description="Subtracted from every feature before it becomes a voltage."
+    )
     doubled: bool = Field(
         default=True, description="Follow the input lines by their negatives (thesis 4.4.3)."
     )

@@ -18,6 +18,8 @@ class InputEncoder:
 
     Attributes:
         input_volts: volts for a feature value of 1.
+        feature_offset: subtracted from every feature first, so that lines at rest need not
+            be at 0 V.
         doubled: follow the lines by their negatives, so that a pair of conductances acts as
             one signed weight (thesis 4.4.3).
         bias_volts: for each crossbar the level of its pair of constant lines at plus and
@@ -26,6 +28,7 @@ class InputEncoder:
     """
 
     input_volts: float
+    feature_offset: float
     doubled: bool
     bias_volts: tuple[float, ...]
     dtype: DTypeLike = np.float64
@@ -45,9 +48,11 @@ class InputEncoder:
         levels = [sign * v for v in self.bias_volts if v != 0.0 for sign in (1.0, -1.0)]
         volts = np.empty((len(features), lines + len(levels)), self.dtype)
         width = features.shape[1]
-        np.multiply(features, self.input_volts, out=volts[:, :width], casting="same_kind")
+        signals = volts[:, :width]
+        np.subtract(features, self.feature_offset, out=signals, casting="same_kind")
+        signals *= signals.dtype.type(self.input_volts)
         if self.doubled:
-            np.negative(volts[:, :width], out=volts[:, width:lines])
+            np.negative(signals, out=volts[:, width:lines])
         volts[:, lines:] = levels
         return volts
 

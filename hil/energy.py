@@ -17,7 +17,7 @@ import numpy as np
 from hil.arrays import Floats, IntArray
 from hil.topology import Crossbar, Topology
 
-__all__ = ["EnergyModel", "Factors", "ResistorEnergy", "Term", "contrast_factors"]
+__all__ = ["EnergyModel", "Factors", "ResistorEnergy", "Term", "contrast_factors", "is_balanced"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,12 @@ class Term:
 
     coefficient: float
     node_volts: Floats
+
+
+def is_balanced(terms: Sequence[Term]) -> bool:
+    """Whether the coefficients sum to zero, so that only differences of phases matter."""
+    coefficients = [term.coefficient for term in terms]
+    return abs(sum(coefficients)) <= 1e-9 * max(map(abs, coefficients))
 
 
 class EnergyModel(Protocol):
@@ -81,8 +87,7 @@ def contrast_factors(group: Crossbar, terms: Sequence[Term], clamped: bool = Fal
     """
     columns = group.heads
     rows = group.tails
-    scale = max(abs(t.coefficient) for t in terms)
-    balanced = abs(sum(t.coefficient for t in terms)) <= 1e-9 * scale
+    balanced = is_balanced(terms)
     first = terms[0].node_volts
     dtype = first.dtype
     s0, v0 = _columns(first, rows), _columns(first, columns)
@@ -90,7 +95,8 @@ def contrast_factors(group: Crossbar, terms: Sequence[Term], clamped: bool = Fal
         s0, v0 = np.zeros_like(s0), np.zeros_like(v0)
     row = np.zeros(rows.size, dtype)
     column = np.zeros(columns.size, dtype)
-    row_factors, column_factors = [], []
+    row_factors: list[Floats] = []
+    column_factors: list[Floats] = []
     joint = np.zeros_like(v0)
     for term in terms[1:] if balanced else terms:
         c = dtype.type(term.coefficient)
@@ -151,8 +157,7 @@ class ResistorEnergy:
 
 def _edge_contrast(tails: IntArray, heads: IntArray, terms: Sequence[Term]) -> Floats:
     """Example by example, so that memory stays at the number of devices."""
-    scale = max(abs(t.coefficient) for t in terms)
-    balanced = abs(sum(t.coefficient for t in terms)) <= 1e-9 * scale
+    balanced = is_balanced(terms)
     first = terms[0].node_volts
     total = np.zeros(tails.size, first.dtype)
     for b in range(len(first)):

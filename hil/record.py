@@ -6,8 +6,8 @@
     ├── config.toml       the resolved configuration; enough to run it again
     ├── events.jsonl      append-only, one JSON object a line: start, epoch, checkpoint, stop
     ├── checkpoint.h5     state between two batches, replaced atomically; gone when finished
-    ├── arrays.h5         /topology/tail_node and head_node, /initial/conductance_siemens, /final/conductance_siemens,
-    │                     /final/write_counts; devices in topology order
+    ├── arrays.h5         /final/conductance_siemens and write_counts, /initial/conductance_siemens,
+    │                     /topology/tail_node and head_node; devices in topology order
     └── summary.json      the result, written at the end or on interruption
 
 A run that died at any moment leaves a folder that can be read and resumed.
@@ -125,7 +125,9 @@ class RunFolder:
             if group in file:
                 del file[group]
             for name, values in arrays.items():
-                file.create_dataset(f"{group}/{name}", data=values, compression="gzip", shuffle=True)
+                file.create_dataset(
+                    f"{group}/{name}", data=values, compression="gzip", shuffle=True
+                )
         os.replace(scratch, target)
 
     def read_array(self, name: str) -> Floats:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import signal
 import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,6 @@ from hil.errors import RunFolderError, UsageError
 from hil.record import Checkpoint, RunFolder
 from hil.substrate import CountsWrites, LoadsConductance, ReadsConductance
 from hil.training import Evaluation, Progress
-from sim_backend.threads import limited
 
 __all__ = ["Listener", "RunResult", "evaluate_run", "load_run", "train_run"]
 
@@ -91,7 +89,7 @@ def train_run(
         if finished is not None:
             return RunResult(finished, already_finished=True)
     experiment = build(config or resolve(), data_directory)
-    with experiment, limited(experiment.threads):
+    with experiment:
         return RunResult(_train(experiment, folder, listener))
 
 
@@ -151,7 +149,7 @@ def _train(
     interrupted = False
     saved = trainer.place.seconds
     with _stop_requests() as requested:
-        for progress in trainer.run(time.perf_counter):
+        for progress in experiment.steps():
             place = trainer.place
             if listener is not None:
                 listener.progressed(progress, place.examples, place.seconds)
@@ -169,7 +167,7 @@ def _train(
         else:
             if listener is not None:
                 listener.evaluating()
-            test, train = _evaluations(experiment)
+            test, train = experiment.evaluate()
             summary = _summary(experiment, "finished", test, train)
         if folder is not None:
             _close_folder(experiment, folder, summary)
@@ -203,7 +201,7 @@ def _open_folder(experiment: Experiment, folder: RunFolder) -> None:
         _restore(experiment, checkpoint)
         folder.event("resume", epoch=experiment.trainer.place.epoch)
         return
-    folder.event("start", seed=experiment.config.seed, threads=experiment.threads)
+    folder.event("start", seed=experiment.config.seed, threads=experiment.config.threads)
     topology = experiment.substrate.spec.topology
     folder.write_arrays(
         "topology",
@@ -230,7 +228,9 @@ def _log_epoch(folder: RunFolder, progress: Progress, seconds: float) -> None:
 
 def _save(experiment: Experiment, folder: RunFolder) -> None:
     substrate, trainer = experiment.substrate, experiment.trainer
-    arrays = {_RULE + name: values for name, values in trainer.rule.memory().items()}
+    arrays: dict[str, np.ndarray[Any, Any]] = {}
+    for name, values in trainer.rule.memory().items():
+        arrays[_RULE + name] = values
     if isinstance(substrate, ReadsConductance):
         arrays["conductance_siemens"] = substrate.read_conductance()
     if isinstance(substrate, CountsWrites):
@@ -273,12 +273,6 @@ def _close_folder(experiment: Experiment, folder: RunFolder, summary: dict[str, 
         folder.drop_checkpoint()
 
 
-def _evaluations(experiment: Experiment) -> tuple[Evaluation, Evaluation]:
-    data, trainer = experiment.dataset, experiment.trainer
-    test = trainer.evaluate(data.test_inputs, data.test_targets)
-    return test, trainer.evaluate(data.train_inputs, data.train_targets)
-
-
 def _summary(
     experiment: Experiment, status: str, test: Evaluation | None, train: Evaluation | None
 ) -> dict[str, Any]:
@@ -302,7 +296,7 @@ def _summary(
         "devices": substrate.spec.topology.n_devices,
         "data": experiment.dataset.name,
         "seed": experiment.config.seed,
-        "threads": experiment.threads,
+        "threads": experiment.config.threads,
     }
 
 
@@ -335,9 +329,8 @@ def evaluate_run(path: Path, data_directory: Path | None = None) -> dict[str, An
         RunFolderError: see :func:`load_run`.
         DataError: see :func:`load_run`.
     """
-    experiment = load_run(path, data_directory)
-    with experiment, limited(experiment.threads):
-        test, train = _evaluations(experiment)
+    with load_run(path, data_directory) as experiment:
+        test, train = experiment.evaluate()
     return {
         "test_error_percent": round(test.error_percent, 6),
         "train_error_percent": round(train.error_percent, 6),

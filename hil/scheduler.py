@@ -97,15 +97,17 @@ class Scheduler:
             near = free.settled
             if -multiple in opposite:
                 # To first order in beta the opposite nudge moves every node the other way.
-                mirrored = 2.0 * near.node_volts - opposite[-multiple].node_volts
-                near = Settled(mirrored.astype(near.node_volts.dtype, copy=False), near.ok)
+                mirrored = near.node_volts + near.node_volts
+                mirrored -= opposite[-multiple].node_volts
+                near = Settled(mirrored, near.ok)
             settled = substrate.settle(drive, near)
             opposite[multiple] = settled
             ok = ok & settled.ok
             phases.append((weight, settled))
-        if not ok.all():
+        n_ok = int(np.count_nonzero(ok))
+        if n_ok < ok.size:
             phases = [(w, _silenced(s, ~ok)) for w, s in phases]
-        scale = 1.0 / (self.beta_siemens * max(1, int(ok.sum())))
+        scale = 1.0 / (self.beta_siemens * max(1, n_ok))
         return tuple(Term(w * scale, s.node_volts) for w, s in phases), ok
 
     def compare(

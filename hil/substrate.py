@@ -7,6 +7,7 @@ what trains on one substrate trains on any other.
 from __future__ import annotations
 
 import abc
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from types import TracebackType
@@ -219,8 +220,11 @@ def _check_levels(
             f"{name} must be float32 or float64 of shape {shape}; "
             f"got {values.dtype} of shape {values.shape}"
         )
-    extreme = max(float(values.max()), -float(values.min()))
-    if not extreme <= limit or not np.isfinite(extreme):
+    # NaN survives both reductions, and no comparison with it holds.
+    extreme = max(
+        float(np.maximum.reduce(values, axis=None)), -float(np.minimum.reduce(values, axis=None))
+    )
+    if not extreme <= limit or not math.isfinite(extreme):
         raise SafetyError(
             f"{name} reaches {extreme:.6g} {unit}, the limit is {limit:.6g} {unit}; nothing was "
             "applied. Lower the drive, or raise the limit if the devices bear it",

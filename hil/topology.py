@@ -8,6 +8,7 @@ by matrix products.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -127,7 +128,7 @@ class Topology:
     def slices(self) -> tuple[slice, ...]:
         """Where each group lies on the device axis."""
         edges = np.cumsum([0, *(group.n_devices for group in self.groups)])
-        return tuple(slice(int(a), int(b)) for a, b in zip(edges[:-1], edges[1:], strict=True))
+        return tuple(slice(int(a), int(b)) for a, b in itertools.pairwise(edges))
 
     @cached_property
     def tails(self) -> IntArray:

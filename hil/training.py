@@ -19,8 +19,8 @@ from hil.data.dataset import Dataset
 from hil.encoding import InputEncoder, TargetEncoder
 from hil.errors import SettleError
 from hil.rules import UpdateRule
-from hil.schedules import Schedule
 from hil.scheduler import Scheduler, output_volts
+from hil.schedules import Schedule
 from hil.substrate import Drive, Substrate
 
 __all__ = ["Evaluation", "Place", "Progress", "Trainer"]

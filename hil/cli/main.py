@@ -86,9 +86,7 @@ def train(
         named = any(v is not None and v != [] for v in (preset, config, seed, epochs, set_))
         chosen = _resolved(preset, config, seed, epochs, set_) if named else None
         with make_listener(quiet=json_) as listener:
-            result = train_run(
-                chosen, out, data_directory=data, resume=resume, listener=listener
-            )
+            result = train_run(chosen, out, data_directory=data, resume=resume, listener=listener)
         if json_:
             _print_json(result.summary)
         else:
@@ -219,9 +217,7 @@ def _print_summary(summary: dict[str, Any], out: Path | None, already: bool) -> 
         f"training     {summary['train_seconds']:.1f} s, "
         f"{summary['examples_per_second']:.0f} examples/s, {summary['epochs']} epochs"
     )
-    typer.echo(
-        f"devices      {summary['devices']}, {summary['writes_per_device']:.0f} writes each"
-    )
+    typer.echo(f"devices      {summary['devices']}, {summary['writes_per_device']:.0f} writes each")
     if summary["skipped_examples"]:
         typer.echo(f"not settled  {summary['skipped_examples']} training examples, left out")
     if out is not None and not already:

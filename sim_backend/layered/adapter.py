@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from hil.arrays import Floats, IntArray
-from hil.energy import Factors, ResistorEnergy, Term, contrast_factors
+from hil.energy import ResistorEnergy, Term, is_balanced
 from hil.errors import ConfigurationError, UsageError
 from hil.substrate import Comparisons, Drive, Settled, Substrate, SubstrateSpec
-from hil.topology import Crossbar, Topology
+from hil.topology import Crossbar, Edges, Topology
 from sim_backend.layered import programming
 from sim_backend.layered.network import LayeredNetwork
 
@@ -71,12 +72,19 @@ class LayeredSubstrate(Substrate):
         self._weights = energy_weights
         low, high = (network.dtype.type(g) for g in window_siemens)
         self._window = (low, high)
-        self._changed = [np.zeros(b.shape, np.uint8) for b in network.blocks]
         self._counts: IntArray = np.zeros(topology.n_devices, np.int64)
         self._passes = 0
-        self._held_inputs: Floats | None = None
+        self._held_volts: Floats | None = None
         self._held_currents: tuple[Floats, ...] = ()
         self._layer_nodes = _layer_slices(topology, amplified)
+        self._layer_starts = tuple(nodes.start for nodes in self._layer_nodes)
+        self._gains = [
+            layer.forward_gain.astype(network.dtype) for layer in network.circuit.layers[:-1]
+        ]
+        self._devices = [
+            _Devices(group, block, network.options.threads)
+            for group, block in zip(topology.groups, network.blocks, strict=True)
+        ]
         if network.floating is not None:
             layer, node = network.floating
             raise ConfigurationError(
@@ -89,25 +97,26 @@ class LayeredSubstrate(Substrate):
 
     def _settle(self, drive: Drive, near: Settled | None) -> Settled:
         network = self._network
-        inputs = drive.input_volts.astype(network.dtype, copy=False)
-        if self._held_inputs is None or not np.array_equal(self._held_inputs, inputs):
-            self._held_currents = network.inject(inputs)
-            self._held_inputs = inputs.copy()
+        given = drive.input_volts
+        batch, n_inputs = given.shape
+        volts = np.empty((batch, self.spec.topology.n_nodes), network.dtype)
+        volts[:, :n_inputs] = given
+        held = self._held_volts
+        inputs = volts[:, :n_inputs]
+        if held is None or len(held) != batch or (held != inputs).any():
+            self._held_currents = network.inject(volts)
+            self._held_volts = inputs.copy()
         start = None
-        if near is not None and len(near.node_volts) == len(inputs):
+        if near is not None and len(near.node_volts) == batch:
             start = tuple(near.node_volts[:, nodes] for nodes in self._layer_nodes)
         nudge = drive.nudge_amps
         if nudge is not None:
             nudge = nudge.astype(network.dtype, copy=False)
-        state = network.settle(self._held_currents, nudge, start)
-        volts = np.empty((len(inputs), self.spec.topology.n_nodes), network.dtype)
-        volts[:, : inputs.shape[1]] = inputs
-        for index, nodes in enumerate(self._layer_nodes):
-            volts[:, nodes] = state.volts[index]
-            if self._amplified and index + 1 < len(self._layer_nodes):
+        state = network.settle(self._held_currents, nudge, start, (volts, self._layer_starts))
+        if self._amplified:
+            for nodes, gain in zip(self._layer_nodes[:-1], self._gains, strict=True):
                 size = nodes.stop - nodes.start
-                gain = network.circuit.layers[index].forward_gain.astype(network.dtype)
-                volts[:, nodes.stop : nodes.stop + size] = state.volts[index] * gain
+                np.multiply(volts[:, nodes], gain, out=volts[:, nodes.stop : nodes.stop + size])
         return Settled(volts, state.residual <= network.options.tolerance)
 
     def _pulse(self, counts: IntArray) -> None:
@@ -116,7 +125,7 @@ class LayeredSubstrate(Substrate):
 
     def _make_safe(self) -> None:
         """Nothing is energised between calls; drop what was held."""
-        self._held_inputs = None
+        self._held_volts = None
 
     # --- abilities ------------------------------------------------------------------------
 
@@ -132,12 +141,11 @@ class LayeredSubstrate(Substrate):
                 f"adjust needs {self._counts.size} finite values, one a device; "
                 f"got shape {delta_siemens.shape}"
             )
-        for group, (part, block) in enumerate(
-            zip(self.spec.topology.slices, self._network.blocks, strict=True)
-        ):
-            dense = delta_siemens[part].reshape(block.shape).astype(self._network.dtype)
-            self._pass(group, _no_factors(block), dense, -1.0, False)
-        self._programmed()
+        low, high = self._window
+        conductance = self._network.conductance_siemens
+        moved = np.clip(conductance + delta_siemens.astype(conductance.dtype), low, high)
+        self._counts += moved != conductance
+        self._sum_again(moved)
 
     def descend(
         self, terms: Sequence[Term], rates: Sequence[float], *, sign_only: bool = False
@@ -148,22 +156,15 @@ class LayeredSubstrate(Substrate):
             UsageError: not one rate a group, or a state that is not finite.
         """
         self._check_open()
-        groups = self.spec.topology.groups
-        if len(rates) != len(groups):
-            raise UsageError(f"descend needs {len(groups)} rates, one a crossbar; got {len(rates)}")
-        for index, group in enumerate(groups):
-            assert isinstance(group, Crossbar)
-            factors = contrast_factors(group, terms, clamped=index == 0)
-            if not np.isfinite(factors.column).all():
+        if len(rates) != len(self._devices):
+            raise UsageError(
+                f"descend needs {len(self._devices)} rates, one a crossbar; got {len(rates)}"
+            )
+        phases = _differences(terms, self._network.dtype)
+        for index, rate in enumerate(rates):
+            step = rate if sign_only else rate * self._weights[index]
+            if not self._pass(index, phases, step, sign_only):
                 raise UsageError("a settled state is not finite; leave failed examples out")
-            dense: Floats = np.empty((0, 0), self._network.dtype)
-            if not programming.worth_skipping(factors.row_factors):
-                dense = factors.row_factors.T @ factors.column_factors
-                factors = Factors(
-                    factors.row, factors.column, factors.row_factors[:0], factors.column_factors[:0]
-                )
-            step = rates[index] if sign_only else rates[index] * self._weights[index]
-            self._pass(index, factors, dense, step, sign_only)
         self._programmed()
 
     def accumulate_comparisons(
@@ -187,6 +188,7 @@ class LayeredSubstrate(Substrate):
 
     def read_conductance(self) -> Floats:
         """(n_devices,) siemens, a copy."""
+        self._check_open()
         return self._network.conductance_siemens.copy()
 
     def load_conductance(self, conductance_siemens: Floats) -> None:
@@ -207,67 +209,96 @@ class LayeredSubstrate(Substrate):
 
     def write_counts(self) -> IntArray:
         """(n_devices,) programming events that changed a conductance."""
+        self._check_open()
         self._flush()
         return self._counts.copy()
 
     def load_write_counts(self, counts: IntArray) -> None:
         """Continue counting from ``counts`` (n_devices,)."""
+        self._check_open()
         self._flush()
         self._counts[:] = counts
 
     # --- inside ---------------------------------------------------------------------------
 
-    def _pass(
-        self, group: int, factors: Factors, dense: Floats, step: float, sign_only: bool
-    ) -> None:
-        network = self._network
-        sums = programming.program(
+    def _pass(self, group: int, phases: _Phases, step: float, sign_only: bool) -> bool:
+        network, devices = self._network, self._devices[group]
+        finite: bool = programming.program(
             network.blocks[group],
-            np.ascontiguousarray(factors.row_factors),
-            np.ascontiguousarray(factors.column_factors),
-            factors.row,
-            factors.column,
-            dense,
+            phases.first,
+            phases.others,
+            phases.weights,
+            devices.tails,
+            devices.head,
+            phases.share_inputs and group == 0,
             sign_only,
             network.dtype.type(step),
-            self._window,
-            self._changed[group],
-            network.options.threads,
+            self._window[0],
+            self._window[1],
+            devices.changed,
+            devices.row_sums,
+            devices.column_sums,
         )
-        network.moved(group, *sums)
+        network.moved(group, devices.row_sums, devices.column_sums[0])
+        return finite
 
     def _programmed(self) -> None:
         self._network.refresh()
-        self._held_inputs = None
+        self._held_volts = None
         self._passes += 1
         if self._passes == _FLUSH_EVERY:
             self._flush()
 
     def _flush(self) -> None:
-        for part, changed in zip(self.spec.topology.slices, self._changed, strict=True):
-            self._counts[part] += changed.ravel()
-            changed[:] = 0
+        for part, devices in zip(self.spec.topology.slices, self._devices, strict=True):
+            self._counts[part] += devices.changed.ravel()
+            devices.changed[:] = 0
         self._passes = 0
 
     def _sum_again(self, conductance_siemens: Floats) -> None:
         """Set conductances and sum them in the order device passes do, bit for bit."""
-        self._flush()
-        self._network.conductance_siemens[:] = conductance_siemens
-        for group, block in enumerate(self._network.blocks):
-            empty = np.empty((0, 0), self._network.dtype)
-            self._pass(group, _no_factors(block), empty, 0.0, False)
-            self._changed[group][:] = 0
+        network = self._network
+        network.conductance_siemens[:] = conductance_siemens
+        idle = np.zeros((1, self.spec.topology.n_nodes), network.dtype)
+        none = np.zeros((0, *idle.shape), network.dtype)
+        phases = _Phases(idle, none, np.zeros(0, network.dtype), True)
+        for group in range(len(network.blocks)):
+            self._pass(group, phases, 0.0, False)
         self._programmed()
 
 
-def _no_factors(block: Floats) -> Factors:
-    rows, columns = block.shape
-    return Factors(
-        np.zeros(rows, block.dtype),
-        np.zeros(columns, block.dtype),
-        np.zeros((0, rows), block.dtype),
-        np.zeros((0, columns), block.dtype),
-    )
+class _Phases(NamedTuple):
+    """Phases of a batch as differences from one of them; see ``programming.program``."""
+
+    first: Floats
+    others: Floats
+    weights: Floats
+    share_inputs: bool
+
+
+class _Devices:
+    """What device passes need to know of one crossbar and leave behind."""
+
+    def __init__(self, group: Crossbar | Edges, block: Floats, chunks: int) -> None:
+        rows, columns = block.shape
+        self.tails = group.tails.astype(np.int64)
+        self.head = int(group.heads[0])
+        self.changed = np.zeros((rows, columns), np.uint8)
+        self.row_sums = np.zeros(rows, block.dtype)
+        self.column_sums = np.zeros((chunks, columns), block.dtype)
+
+
+def _differences(terms: Sequence[Term], dtype: np.dtype[np.floating]) -> _Phases:
+    """Terms as differences from the first, or from 0 V if their weights do not cancel."""
+    volts = [np.require(term.node_volts, dtype, ["C", "W"]) for term in terms]
+    weights = [term.coefficient for term in terms]
+    balanced = is_balanced(terms)
+    if balanced:
+        first, volts, weights = volts[0], volts[1:], weights[1:]
+    else:
+        first = np.zeros_like(volts[0])
+    others = volts[0][None] if len(volts) == 1 else np.stack(volts)
+    return _Phases(first, others, np.array(weights, dtype), balanced)
 
 
 def _layer_slices(topology: Topology, amplified: bool) -> tuple[slice, ...]:

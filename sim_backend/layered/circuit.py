@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -59,7 +59,7 @@ class LayeredCircuit:
             start, stop = layer.clamped
             if not 0 <= start <= stop <= self.n_inputs:
                 raise ValueError(f"layer {index + 1} takes input lines that do not exist")
-            arrays = [layer.forward_gain, layer.backward_gain, *neuron_arrays(layer)]
+            arrays = [layer.forward_gain, layer.backward_gain, *_given_arrays(layer.neurons)]
             if any(np.shape(a) != (layer.size,) for a in arrays):
                 raise ValueError(f"layer {index + 1}: parameters must have shape ({layer.size},)")
             if not (np.all(layer.forward_gain > 0) and np.all(layer.backward_gain > 0)):
@@ -83,14 +83,20 @@ class LayeredCircuit:
         return sum(rows * columns for rows, columns in self.block_shapes)
 
 
-def neuron_arrays(layer: Layer) -> tuple[Floats, Floats, Floats, Floats]:
-    """The layer's (lower, upper, saturation, thermal) as kernels take them, each (n,)."""
+def _given_arrays(neurons: Neurons) -> list[Floats]:
+    return [getattr(neurons, field.name) for field in fields(neurons)]
+
+
+def neuron_arrays(layer: Layer) -> Floats:
+    """The layer's lower, upper, saturation and thermal parameters as kernels take them, (4, n)."""
     inf = np.full(layer.size, np.inf)
     one = np.ones(layer.size)
     match layer.neurons:
         case Linear():
-            return -inf, inf, one, one
+            return np.stack([-inf, inf, one, one])
         case IdealDiodes(lower_volts=lower, upper_volts=upper):
-            return lower, upper, one, one
+            return np.stack([lower, upper, one, one])
         case ShockleyPairs() as pair:
-            return pair.lower_volts, pair.upper_volts, pair.saturation_amps, pair.thermal_volts
+            return np.stack(
+                [pair.lower_volts, pair.upper_volts, pair.saturation_amps, pair.thermal_volts]
+            )

@@ -187,7 +187,7 @@ class LayeredConfig(_Model):
             window_siemens=window,
             pulse_siemens=self.pulse_siemens or 1e-3 * (window[1] - window[0]),
             max_input_volts=self.max_input_volts or max_input_volts,
-            max_nudge_amps=self.max_nudge_amps or np.finfo(np.float32).max,
+            max_nudge_amps=self.max_nudge_amps or float(np.finfo(np.float32).max),
         )
 
     def _circuit(self, topology: Topology, biased: tuple[bool, ...]) -> LayeredCircuit:

@@ -5,17 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import DTypeLike
 
 from sim_backend.layered import programming, responses, sweeps
 from sim_backend.layered.circuit import LayeredCircuit, neuron_arrays
-from sim_backend.layered.neurons import Floats, ShockleyPairs
+from sim_backend.layered.neurons import Floats, IdealDiodes, Linear, ShockleyPairs
 from sim_backend.layered.reduced import solve_reduced
 
 __all__ = ["LayeredNetwork", "SettledLayers", "SolverOptions"]
 
 _DENSE_OUTPUTS = 64
 """Up to this many outputs a one-hidden-layer network is solved by elimination."""
+
+
+NodeVolts = tuple[Floats, tuple[int, ...]]
+"""(batch, n_nodes) volts in C order, and the column of each layer's first neuron."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +30,7 @@ class SolverOptions:
         tolerance: largest current imbalance at a node divided by the conductance it sees,
             relative to the largest voltage its layer would take without diodes.
         max_iterations: Newton steps or sweeps before giving up on a sample.
-        threads: row blocks of the device passes; equal numbers give equal bits.
+        threads: row blocks of the passes over devices; equal numbers give equal bits.
     """
 
     tolerance: float
@@ -69,7 +73,7 @@ class LayeredNetwork:
     ) -> None:
         self.circuit = circuit
         self.options = options
-        self.dtype = np.dtype(dtype)
+        self.dtype = _floating(dtype)
         self.conductance_siemens: Floats = np.array(conductance_siemens, self.dtype)
         self.blocks: list[Floats] = []
         start = 0
@@ -78,8 +82,7 @@ class LayeredNetwork:
             self.blocks.append(self.conductance_siemens[start:stop].reshape(rows, columns))
             start = stop
         self._neurons = [
-            tuple(np.ascontiguousarray(a, self.dtype) for a in neuron_arrays(layer))
-            for layer in circuit.layers
+            np.ascontiguousarray(neuron_arrays(layer), self.dtype) for layer in circuit.layers
         ]
         self._kinds = [
             responses.SHOCKLEY if isinstance(layer.neurons, ShockleyPairs) else responses.WINDOW
@@ -87,24 +90,28 @@ class LayeredNetwork:
         ]
         self._forward = [layer.forward_gain.astype(self.dtype) for layer in circuit.layers]
         self._backward = [layer.backward_gain.astype(self.dtype) for layer in circuit.layers]
-        self._row_sums = [block.sum(axis=1) for block in self.blocks]
-        self._column_sums = [block.sum(axis=0) for block in self.blocks]
-        self.refresh()
+        self._amplified = [bool(np.any(gain != 1)) for gain in self._forward]
+        self._loops = [a * b for a, b in zip(self._forward, self._backward, strict=True)]
+        self._is_reduced = _can_reduce(circuit)
+        if self._is_reduced:
+            shape = (circuit.layers[1].size, circuit.layers[0].size)
+            self._forward_out = np.empty(shape, self.dtype)
+            self._backward_out = np.empty(shape, self.dtype)
+        self._mixing: sweeps.Mixing | None = None
+        self._totals = [np.empty(layer.size, self.dtype) for layer in circuit.layers]
+        self.reload(self.conductance_siemens)
 
     def refresh(self) -> None:
         """Recompute what depends on conductances, from the kept row and column sums."""
         layers = self.circuit.layers
-        self._totals = []
-        for index, layer in enumerate(layers):
-            total = self._column_sums[index].astype(self.dtype)
+        for index, (layer, total) in enumerate(zip(layers, self._totals, strict=True)):
+            total[:] = self._column_sums[index]
             if index + 1 < len(layers):
-                fed = self._row_sums[index + 1][: layer.size].astype(self.dtype)
-                total = total + self._forward[index] * self._backward[index] * fed
-            self._totals.append(total)
+                total += self._loops[index] * self._row_sums[index + 1][: layer.size]
         if self._is_reduced:
             last = self.blocks[1][: layers[0].size].T
-            self._forward_out = np.ascontiguousarray(last * self._forward[0])
-            self._backward_out = np.ascontiguousarray(last * self._backward[0])
+            np.multiply(last, self._forward[0], out=self._forward_out)
+            np.multiply(last, self._backward[0], out=self._backward_out)
 
     def reload(self, conductance_siemens: Floats) -> None:
         """Replace all conductances, shape (n_devices,)."""
@@ -119,13 +126,6 @@ class LayeredNetwork:
         self._column_sums[block] = column_sums
 
     @property
-    def _is_reduced(self) -> bool:
-        layers = self.circuit.layers
-        return len(layers) == 2 and layers[1].size <= _DENSE_OUTPUTS and self._kinds[1] == 0 and (
-            np.all(np.isinf(self._neurons[1][0])) and np.all(np.isinf(self._neurons[1][1]))
-        )  # fmt: skip
-
-    @property
     def floating(self) -> tuple[int, int] | None:
         """(layer, node), counted from 0, of a node that no conductance reaches, if any."""
         for index, total in enumerate(self._totals):
@@ -135,17 +135,20 @@ class LayeredNetwork:
         return None
 
     def inject(self, input_volts: Floats) -> tuple[Floats, ...]:
-        """Currents from the sourced lines into each layer at 0 V, per layer (batch, n)."""
+        """Currents from the sourced lines into each layer at 0 V, per layer (batch, n).
+
+        ``input_volts`` is (batch, n_inputs); further columns are ignored.
+        """
         result = []
         previous = 0
+        lines = np.ascontiguousarray(input_volts, self.dtype)
         for layer, block in zip(self.circuit.layers, self.blocks, strict=True):
             start, stop = layer.clamped
             if start == stop:
-                result.append(np.zeros((len(input_volts), layer.size), self.dtype))
+                result.append(np.zeros((len(lines), layer.size), self.dtype))
             else:
-                lines = input_volts[:, start:stop]
                 rows = block[previous:]
-                result.append(programming.currents(rows, lines, self.options.threads))
+                result.append(programming.collect(rows, lines, start, self.options.threads))
             previous = layer.size
         return tuple(result)
 
@@ -154,28 +157,38 @@ class LayeredNetwork:
         injected: tuple[Floats, ...],
         nudge_amps: Floats | None,
         start: tuple[Floats, ...] | None,
+        into: NodeVolts | None = None,
     ) -> SettledLayers:
         """Steady state for :meth:`inject`'s currents plus a nudge into the outputs.
 
         Args:
             injected: per layer (batch, n).
             nudge_amps: (batch, n_outputs) or None.
-            start: per layer (batch, n) voltages near the answer, or None.
+            start: per layer (batch, n) voltages near the answer, or None; what is not finite
+                counts as 0 V.
+            into: where to leave the voltages; the answer's ``volts`` are views of it.
         """
         pushed = injected[-1] if nudge_amps is None else injected[-1] + nudge_amps
         pushes = (*injected[:-1], pushed)
+        if into is None:
+            sizes = [layer.size for layer in self.circuit.layers]
+            edges = [sum(sizes[:index]) for index in range(len(sizes))]
+            into = np.empty((len(pushed), sum(sizes)), self.dtype), tuple(edges)
+        node_volts, starts = into
+        volts = tuple(
+            node_volts[:, first : first + layer.size]
+            for first, layer in zip(starts, self.circuit.layers, strict=True)
+        )
         if self._is_reduced:
-            volts, residual = self._settle_reduced(pushes, start)
+            volts[1][:] = 0 if start is None else start[1]
+            residual = self._settle_reduced(pushes, into)
         else:
-            volts, residual = self._settle_sweeping(pushes, start)
+            residual = self._settle_sweeping(pushes, start, volts)
         return SettledLayers(injected, volts, residual)
 
-    def _settle_reduced(
-        self, pushes: tuple[Floats, ...], start: tuple[Floats, ...] | None
-    ) -> tuple[tuple[Floats, ...], Floats]:
-        outputs = np.zeros_like(pushes[1]) if start is None else start[1].astype(self.dtype)
-        hidden = np.empty_like(pushes[0])
-        residual = np.empty(len(outputs), self.dtype)
+    def _settle_reduced(self, pushes: tuple[Floats, ...], into: NodeVolts) -> Floats:
+        node_volts, starts = into
+        residual = np.empty(len(node_volts), self.dtype)
         solve_reduced(
             self._kinds[0],
             pushes[0],
@@ -187,82 +200,83 @@ class LayeredNetwork:
             self._neurons[0],
             self.options.tolerance,
             self.options.max_iterations,
-            outputs,
-            hidden,
+            node_volts,
+            starts[0],
+            starts[1],
             residual,
         )
-        return (hidden, outputs), residual
+        return residual
 
-    def _respond(self, index: int, pushes: tuple[Floats, ...], volts: list[Floats]) -> Floats:
+    def _respond(
+        self, index: int, pushes: tuple[Floats, ...], volts: list[Floats], answer: Floats
+    ) -> None:
         """Response of a whole layer to its neighbours' present voltages, (batch, n)."""
-        push = pushes[index]
         layers = self.circuit.layers
+        upstream = downstream = np.empty((0, 0), self.dtype)
         if index > 0:
-            driven = volts[index - 1] * self._forward[index - 1]
-            push = push + driven @ self.blocks[index][: layers[index - 1].size]
+            driving = volts[index - 1]
+            if self._amplified[index - 1]:
+                driving = driving * self._forward[index - 1]
+            block = self.blocks[index][: layers[index - 1].size]
+            upstream = programming.multiply(driving, block, self.options.threads)
         if index + 1 < len(layers):
-            back = volts[index + 1] @ self.blocks[index + 1][: layers[index].size].T
-            push = push + self._backward[index] * back
-        answer = np.empty_like(push)
+            block = self.blocks[index + 1][: layers[index].size]
+            downstream = programming.multiply_transposed(
+                volts[index + 1], block, self.options.threads
+            )
         responses.respond_batch(
-            self._kinds[index], push, self._totals[index], self._neurons[index], answer
+            self._kinds[index],
+            pushes[index],
+            upstream,
+            downstream,
+            self._backward[index],
+            self._totals[index],
+            self._neurons[index],
+            answer,
         )
-        return answer
 
     def _settle_sweeping(
-        self, pushes: tuple[Floats, ...], start: tuple[Floats, ...] | None
-    ) -> tuple[tuple[Floats, ...], Floats]:
+        self,
+        pushes: tuple[Floats, ...],
+        start: tuple[Floats, ...] | None,
+        settled: tuple[Floats, ...],
+    ) -> Floats:
         sizes = [layer.size for layer in self.circuit.layers]
         odd, even = range(0, len(sizes), 2), range(1, len(sizes), 2)
-        kept, gone = (odd, even) if sum(sizes[0::2]) < sum(sizes[1::2]) else (even, odd)
+        fewer_odd = not even or sum(sizes[0::2]) < sum(sizes[1::2])
+        kept, gone = (odd, even) if fewer_odd else (even, odd)
         batch = len(pushes[0])
-        volts: list[Floats] = [
-            np.zeros((batch, n), self.dtype) if start is None else start[i].astype(self.dtype)
-            for i, n in enumerate(sizes)
-        ]
-        n_kept = sum(sizes[i] for i in kept)
-        edges = np.cumsum([0, *(sizes[i] for i in kept)])
-        state = np.concatenate([np.empty((batch, 0), self.dtype), *(volts[i] for i in kept)], 1)
-        mixing = _Mixing(batch, n_kept, self.dtype)
-        residual = np.full(batch, np.inf, self.dtype)
-        for sweep in range(self.options.max_iterations):
-            for place, i in enumerate(kept):
-                volts[i] = state[:, edges[place] : edges[place + 1]]
+        volts = [np.zeros((batch, n), self.dtype) for n in sizes]
+        swept = [np.empty((batch, sizes[i]), self.dtype) for i in kept]
+        if start is not None:
+            for i in kept:
+                volts[i][:] = np.where(np.isfinite(start[i]), start[i], 0)
+        if self._mixing is None or self._mixing.batch != batch:
+            self._mixing = sweeps.Mixing(batch, [sizes[i] for i in kept], self.dtype)
+        self._mixing.begin()
+        for _ in range(self.options.max_iterations):
             for i in gone:
-                volts[i] = self._respond(i, pushes, volts)
-            swept = [self._respond(i, pushes, volts) for i in kept]
-            residual = _relative_residual([volts[i] for i in kept], swept, batch, self.dtype)
+                self._respond(i, pushes, volts, volts[i])
+            for place, i in enumerate(kept):
+                self._respond(i, pushes, volts, swept[place])
+            residual = self._mixing.step([volts[i] for i in kept], swept, self.options.tolerance)
             if not np.any(residual > self.options.tolerance):
                 break
-            for place, i in enumerate(kept):
-                volts[i] = volts[i].copy()
-            mixing.step(sweep, state, np.concatenate(swept, axis=1))
-        return tuple(np.ascontiguousarray(v) for v in volts), residual
+        for answer, wanted in zip(volts, settled, strict=True):
+            wanted[:] = answer
+            residual[~np.isfinite(answer).all(axis=1)] = np.nan
+        return residual
 
 
-def _relative_residual(
-    kept: list[Floats], swept: list[Floats], batch: int, dtype: np.dtype[np.floating]
-) -> Floats:
-    """Largest distance of a node from its response, relative to its layer's largest voltage."""
-    worst = np.zeros(batch, dtype)
-    for before, after in zip(kept, swept, strict=True):
-        error = np.max(np.abs(after - before), axis=1)
-        scale = np.max(np.abs(after), axis=1)
-        worst = np.maximum(worst, error / np.maximum(scale, np.finfo(dtype).tiny))
-    return worst
+def _floating(dtype: DTypeLike) -> np.dtype[np.floating]:
+    return np.dtype(np.float32) if np.dtype(dtype) == np.float32 else np.dtype(np.float64)
 
 
-class _Mixing:
-    """Buffers of :func:`sweeps.mix` for one batch."""
-
-    def __init__(self, batch: int, size: int, dtype: np.dtype[np.floating]) -> None:
-        self._previous = np.empty((2, batch, size), dtype)
-        self._steps = np.empty((2, batch, sweeps.DEPTH, size), dtype)
-        self._remembered: NDArray[np.int64] = np.zeros(batch, np.int64)
-        self._best = np.full(batch, np.inf)
-
-    def step(self, sweep: int, state: Floats, swept: Floats) -> None:
-        """Replace ``state`` by the next one."""
-        sweeps.mix(
-            sweep, state, swept, *self._previous, *self._steps, self._remembered, self._best
-        )
+def _can_reduce(circuit: LayeredCircuit) -> bool:
+    """Whether one hidden layer feeds few and linear outputs, which ``reduced`` solves."""
+    last = circuit.layers[-1]
+    unbounded = isinstance(last.neurons, Linear) or (
+        isinstance(last.neurons, IdealDiodes)
+        and bool(np.all(np.isinf(last.neurons.lower_volts) & np.isinf(last.neurons.upper_volts)))
+    )
+    return len(circuit.layers) == 2 and last.size <= _DENSE_OUTPUTS and unbounded

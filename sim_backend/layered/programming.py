@@ -5,11 +5,12 @@ co-content is half its square, and the difference between two phases, summed ove
 of low rank:
 
 .. math::  \sum_b \tfrac12\left[(\Delta V^+)^2 - (\Delta V^-)^2\right]
-           = r_i + c_j + \sum_k R_{ki} C_{kj}.                          \qquad (3)
+           = r_i + c_j + \sum_k R_{ik} C_{kj}.                          \qquad (3)
 
 So a whole update is one pass: form (3) for a row, move the row, confine it to its window, sum
 it, count what changed.  Rows whose inputs are zero skip their products (four pixels of five in
-MNIST); dense inputs go through one BLAS product instead.
+MNIST); dense inputs go through BLAS, strip by strip, so that each core stays in its cache.
+``hil.energy.contrast_factors`` says the same in readable form.
 """
 
 from __future__ import annotations
@@ -20,112 +21,264 @@ from numpy.typing import NDArray
 
 from sim_backend.layered.responses import FAST, Floats
 
-__all__ = ["collect", "currents", "program", "vote", "worth_skipping"]
+__all__ = ["collect", "multiply", "multiply_transposed", "program", "vote"]
+
+_STRIP = 64
+"""Rows of a dense product formed at a time: with 1024 columns, a quarter of an L2 cache."""
 
 
-def worth_skipping(factors: Floats) -> bool:
-    """Whether skipping the zeros of ``factors`` (k, n) beats a dense product.
+@njit(cache=True, error_model="numpy")
+def _worth_skipping(factors: Floats, ranks: int) -> bool:
+    """Whether skipping the zeros of ``factors``, ``ranks`` a row, beats a dense product.
 
-    The skipping kernels cost one vector operation a non-zero entry, BLAS about a quarter of
-    one an entry plus a fixed cost of two (measured on two Zen 5 cores, 100 and 1024 columns).
+    The skipping loops cost one vector operation a non-zero entry, BLAS about a quarter of
+    one an entry plus a fixed cost of two a row (measured on two Zen 5 cores, 100 and 1024
+    columns).
     """
-    ranks, rows = factors.shape
-    return int(np.count_nonzero(factors)) < (0.25 * ranks + 2.0) * rows
+    nonzero = 0
+    for i in range(factors.shape[0]):
+        for k in range(factors.shape[1]):
+            nonzero += factors[i, k] != 0.0
+    return bool(nonzero * ranks < (0.25 * ranks + 2.0) * factors.size)
+
+
+@njit(cache=True, error_model="numpy")
+def _sum_chunks(partial: Floats) -> None:
+    """Leave in ``partial[0]`` the sum of ``partial`` (chunks, n, m) over its first axis.
+
+    Written out here and elsewhere, because array expressions of numba compile for seconds.
+    """
+    for t in range(1, partial.shape[0]):
+        for b in range(partial.shape[1]):
+            for j in range(partial.shape[2]):
+                partial[0, b, j] += partial[t, b, j]
+
+
+@njit(cache=True, error_model="numpy")
+def _dot(left: Floats, right: Floats, product: Floats) -> None:
+    """BLAS product, compiled once for all kernels."""
+    np.dot(left, right, product)
 
 
 @njit(cache=True, error_model="numpy", fastmath=FAST, parallel=True)
-def collect(conductance: Floats, volts: Floats, chunks: int) -> Floats:
-    """Return ``volts @ conductance`` (batch, m), skipping zero entries of ``volts`` (batch, n)."""
+def collect(conductance: Floats, volts: Floats, first: int, chunks: int) -> Floats:
+    """Short-circuit column currents of a block, amps, (batch, m).
+
+    Args:
+        conductance: (n, m) siemens.
+        volts: (batch, n_lines); row ``i`` of the block is driven by line ``first + i``.
+        first: see above.
+        chunks: row blocks worked on in parallel; fixes the order of the sums.
+    """
     rows, columns = conductance.shape
     batch = volts.shape[0]
-    partial = np.zeros((chunks, batch, columns), conductance.dtype)
+    partial = np.empty((chunks, batch, columns), conductance.dtype)
     for t in prange(chunks):
+        low, high = t * rows // chunks, (t + 1) * rows // chunks
+        driven = volts[:, first + low : first + high].copy()
         mine = partial[t]
-        for i in range(t * rows // chunks, (t + 1) * rows // chunks):
+        if _worth_skipping(driven, batch):
             for b in range(batch):
-                x = volts[b, i]
-                if x != 0.0:
-                    for j in range(columns):
-                        mine[b, j] += x * conductance[i, j]
-    for t in range(1, chunks):
-        partial[0] += partial[t]
-    return partial[0]
+                for j in range(columns):
+                    mine[b, j] = 0.0
+            for i in range(high - low):
+                for b in range(batch):
+                    x = driven[b, i]
+                    if x != 0.0:
+                        for j in range(columns):
+                            mine[b, j] += x * conductance[low + i, j]
+        else:
+            _dot(driven, conductance[low:high], mine)
+    _sum_chunks(partial)
+    total: Floats = partial[0]
+    return total
 
 
-def currents(conductance: Floats, volts: Floats, chunks: int) -> Floats:
-    """Short-circuit column currents ``volts @ conductance``, amps, shape (batch, m)."""
-    if worth_skipping(volts):
-        result: Floats = collect(conductance, volts, chunks)
-        return result
-    return np.asarray(volts @ conductance)
+@njit(cache=True, error_model="numpy", parallel=True)
+def multiply(volts: Floats, conductance: Floats, chunks: int) -> Floats:
+    """Return ``volts[:, :n] @ conductance``, (batch, m); each core takes some rows (n, m)."""
+    rows, columns = conductance.shape
+    partial = np.empty((chunks, volts.shape[0], columns), conductance.dtype)
+    for t in prange(chunks):
+        low, high = t * rows // chunks, (t + 1) * rows // chunks
+        _dot(volts[:, low:high].copy(), conductance[low:high], partial[t])
+    _sum_chunks(partial)
+    total: Floats = partial[0]
+    return total
+
+
+@njit(cache=True, error_model="numpy", parallel=True)
+def multiply_transposed(volts: Floats, conductance: Floats, chunks: int) -> Floats:
+    """Return ``volts @ conductance.T``, (batch, n); each core takes some rows (n, m)."""
+    rows = conductance.shape[0]
+    batch = volts.shape[0]
+    product = np.empty((batch, rows), conductance.dtype)
+    for t in prange(chunks):
+        low, high = t * rows // chunks, (t + 1) * rows // chunks
+        mine = np.empty((batch, high - low), conductance.dtype)
+        _dot(volts, conductance[low:high].T, mine)
+        for b in range(batch):
+            for i in range(high - low):
+                product[b, low + i] = mine[b, i]
+    return product
+
+
+@njit(cache=True, error_model="numpy", fastmath=FAST)
+def _column_factors(
+    first: Floats, others: Floats, weights: Floats, head: int, columns: int, clamped: bool
+) -> tuple[Floats, Floats]:
+    """``c`` (m,) and ``C`` (k, m) of equation (3); see :func:`program`."""
+    phases, batch = others.shape[:2]
+    term = np.zeros(columns, first.dtype)
+    factors = np.zeros((batch * (1 if clamped else 2 * phases), columns), first.dtype)
+    for q in range(phases):
+        for b in range(batch):
+            base = first[b, head : head + columns]
+            volts = others[q, b, head : head + columns]
+            mean, move = factors[b], factors[b]
+            if not clamped:
+                mean, move = factors[2 * (q * batch + b)], factors[2 * (q * batch + b) + 1]
+            for j in range(columns):
+                change = weights[q] * (volts[j] - base[j])
+                middle = (volts[j] + base[j]) * weights.dtype.type(0.5)
+                term[j] += change * middle
+                move[j] -= change
+                if not clamped:
+                    mean[j] = -middle
+    return term, factors
+
+
+@njit(cache=True, error_model="numpy", fastmath=FAST)
+def _row_factors(
+    first: Floats,
+    others: Floats,
+    weights: Floats,
+    tails: NDArray[np.int64],
+    clamped: bool,
+    term: Floats,
+    factors: Floats,
+) -> None:
+    """Fill ``r`` (n,) and ``R`` (n, k) of equation (3) for some rows; see :func:`program`."""
+    phases, batch = others.shape[:2]
+    for i in range(tails.size):
+        term[i] = 0.0
+    if clamped:
+        for b in range(batch):
+            for i in range(tails.size):
+                factors[i, b] = first[b, tails[i]]
+        return
+    for q in range(phases):
+        for b in range(batch):
+            k = 2 * (q * batch + b)
+            for i in range(tails.size):
+                base = first[b, tails[i]]
+                volts = others[q, b, tails[i]]
+                change = weights[q] * (volts - base)
+                middle = (volts + base) * weights.dtype.type(0.5)
+                term[i] += change * middle
+                factors[i, k] = change
+                factors[i, k + 1] = middle
 
 
 @njit(cache=True, error_model="numpy", fastmath=FAST, parallel=True)
 def program(
     conductance: Floats,
-    row_factors: Floats,
-    column_factors: Floats,
-    row_term: Floats,
-    column_term: Floats,
-    dense: Floats,
+    first: Floats,
+    others: Floats,
+    weights: Floats,
+    tails: NDArray[np.int64],
+    head: int,
+    clamped: bool,
     sign_only: bool,
-    step: float,
-    window: tuple[float, float],
+    step: np.floating,
+    low: np.floating,
+    high: np.floating,
     changed: NDArray[np.uint8],
-    chunks: int,
-) -> tuple[Floats, Floats]:
+    row_sums: Floats,
+    partial: Floats,
+) -> bool:
     """Move every device against (3) and confine it; one pass.
+
+    Phases enter by their difference from the first one, so that squares are never subtracted:
+    with ``d`` that difference and ``m`` the mean, a phase adds ``(ds - dv)(m_s - m_v)``.
 
     Args:
         conductance: (n, m) siemens, changed in place.
-        row_factors: (k, n), ``R``; k = 0 when ``dense`` carries the product.
-        column_factors: (k, m), ``C``.
-        row_term: (n,), ``r``.
-        column_term: (m,), ``c``.
-        dense: (n, m) or (0, 0); added to (3).
+        first: (batch, n_nodes) volts of the phase the others are compared with.
+        others: (phases, batch, n_nodes) volts; no phases leave the conductances alone.
+        weights: (phases,).
+        tails: (n,) node of each row.
+        head: node of the first column; the others follow it.
+        clamped: rows have the same volts in all phases.
         sign_only: use the sign of (3) instead of its value.
         step: what (3) or its sign is multiplied with.
-        window: (g_min, g_max), siemens.
+        low: smallest conductance, siemens.
+        high: largest conductance, siemens.
         changed: (n, m) incremented where a conductance changed.
-        chunks: row blocks worked on in parallel; fixes the order of the sums.
+        row_sums: (n,) overwritten by the new sums, siemens.
+        partial: (chunks, m) overwritten; the first row by the new column sums.  Its length is
+            the number of row blocks worked on in parallel and fixes the order of the sums.
 
     Returns:
-        The new row sums (n,) and column sums (m,), siemens.
+        False if a state is not finite; then nothing was changed.
     """
     rows, columns = conductance.shape
-    low, high = window
-    row_sums = np.empty(rows, conductance.dtype)
-    partial = np.zeros((chunks, columns), conductance.dtype)
+    chunks = partial.shape[0]
+    column_term, column_factors = _column_factors(first, others, weights, head, columns, clamped)
+    if not np.isfinite(column_term.sum()):
+        return False
+    ranks = column_factors.shape[0] if others.shape[0] else 0
     for t in prange(chunks):
+        # Of its own, because neighbouring rows of ``partial`` share a cache line.
+        sums = np.zeros(columns, conductance.dtype)
         slope = np.empty(columns, conductance.dtype)
-        sums = partial[t]
-        for i in range(t * rows // chunks, (t + 1) * rows // chunks):
-            r = row_term[i]
-            for j in range(columns):
-                slope[j] = r + column_term[j]
-            for k in range(row_factors.shape[0]):
-                x = row_factors[k, i]
-                if x != 0.0:
+        row_term = np.zeros(_STRIP, conductance.dtype)
+        dense = np.empty((0, columns), conductance.dtype)
+        stop = (t + 1) * rows // chunks
+        for start in range(t * rows // chunks, stop, _STRIP):
+            size = min(_STRIP, stop - start)
+            factors = np.empty((size, ranks), conductance.dtype)
+            skip = True
+            if ranks:
+                _row_factors(
+                    first, others, weights, tails[start : start + size], clamped,
+                    row_term[:size], factors,
+                )  # fmt: skip
+                skip = _worth_skipping(factors, ranks)
+            if not skip:
+                if not dense.size:
+                    dense = np.empty((_STRIP, columns), conductance.dtype)
+                _dot(factors, column_factors, dense[:size])
+            for i in range(start, start + size):
+                if skip:
                     for j in range(columns):
-                        slope[j] += x * column_factors[k, j]
-            if dense.size:
+                        slope[j] = row_term[i - start] + column_term[j]
+                    for k in range(ranks):
+                        x = factors[i - start, k]
+                        if x != 0.0:
+                            for j in range(columns):
+                                slope[j] += x * column_factors[k, j]
+                else:
+                    for j in range(columns):
+                        slope[j] = row_term[i - start] + column_term[j] + dense[i - start, j]
+                if sign_only:
+                    for j in range(columns):
+                        slope[j] = np.sign(slope[j])
+                total = slope[0] * 0
                 for j in range(columns):
-                    slope[j] += dense[i, j]
-            if sign_only:
-                for j in range(columns):
-                    slope[j] = np.sign(slope[j])
-            total = slope[0] * 0
-            for j in range(columns):
-                old = conductance[i, j]
-                new = min(max(old - step * slope[j], low), high)
-                conductance[i, j] = new
-                total += new
-                sums[j] += new
-                changed[i, j] += new != old
-            row_sums[i] = total
+                    old = conductance[i, j]
+                    new = min(max(old - step * slope[j], low), high)
+                    conductance[i, j] = new
+                    total += new
+                    sums[j] += new
+                    changed[i, j] += new != old
+                row_sums[i] = total
+        for j in range(columns):
+            partial[t, j] = sums[j]
     for t in range(1, chunks):
-        partial[0] += partial[t]
-    return row_sums, partial[0]
+        for j in range(columns):
+            partial[0, j] += partial[t, j]
+    return True
 
 
 @njit(cache=True, error_model="numpy", parallel=True)

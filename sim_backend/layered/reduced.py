@@ -35,7 +35,7 @@ def _residual(
     backward: Floats,
     total: Floats,
     out_total: Floats,
-    neuron: tuple[Floats, Floats, Floats, Floats],
+    neuron: Floats,
     o: Floats,
     push: Floats,
     v: Floats,
@@ -43,7 +43,6 @@ def _residual(
     f: Floats,
 ) -> float:
     """Fill hidden ``v`` and ``slope`` at ``o`` and ``f = F(o)``; return the outputs' scale."""
-    lower, upper, saturation, thermal = neuron
     n_out, n_hidden = forward.shape
     for j in range(n_hidden):
         push[j] = current[j]
@@ -51,7 +50,7 @@ def _residual(
         ok = o[k]
         for j in range(n_hidden):
             push[j] += backward[k, j] * ok
-    respond(kind, push, total, lower, upper, saturation, thermal, v, slope)
+    respond(kind, push, total, neuron, v, slope)
     scale = 0.0
     for k in range(n_out):
         inflow = push_out[k]
@@ -111,11 +110,12 @@ def solve_reduced(
     backward: Floats,
     total: Floats,
     out_total: Floats,
-    neuron: tuple[Floats, Floats, Floats, Floats],
+    neuron: Floats,
     tolerance: float,
     max_newton: int,
-    outputs: Floats,
-    hidden: Floats,
+    node_volts: Floats,
+    hidden_start: int,
+    output_start: int,
     residuals: Floats,
 ) -> None:
     """Settle a batch; equation (2).
@@ -128,13 +128,15 @@ def solve_reduced(
         backward: (n_out, n_hidden) siemens times backward gain.
         total: (n_hidden,) siemens seen by each hidden node.
         out_total: (n_out,) siemens seen by each output.
-        neuron: (lower, upper, saturation, thermal), each (n_hidden,).
+        neuron: (4, n_hidden); see ``responses.respond``.
         tolerance: relative residual at which Newton stops.
         max_newton: bound on Newton steps.
-        outputs: (batch, n_out) start; overwritten by the solution.
-        hidden: (batch, n_hidden) overwritten by the solution.
+        node_volts: (batch, n_nodes), C order; holds the start in its output columns, and the
+            solution in both its hidden and its output columns on return.
+        hidden_start: first hidden column.
+        output_start: first output column.
         residuals: (batch,) overwritten: largest ``|F|/D`` over the outputs, relative to the
-            largest output voltage.
+            largest output voltage; NaN for a state that is not finite.
     """
     batch, n_hidden = currents.shape
     n_out = forward.shape[0]
@@ -146,17 +148,23 @@ def solve_reduced(
         f = np.empty(n_out, currents.dtype)
         step = np.empty(n_out, currents.dtype)
         start = np.empty(n_out, currents.dtype)
-        o = outputs[s]
-        v = hidden[s]
+        v = node_volts[s, hidden_start : hidden_start + n_hidden]
+        o = node_volts[s, output_start : output_start + n_out]
+        for k in range(n_out):
+            o[k] = o[k] if np.isfinite(o[k]) else 0.0
         scale = _residual(
             kind, currents[s], pushes_out[s], forward, backward, total, out_total, neuron,
             o, push, v, slope, f,
         )  # fmt: skip
         for _ in range(max_newton):
             worst = 0.0
+            summed = 0.0
             for k in range(n_out):
                 worst = max(worst, abs(f[k]) / out_total[k])
+                summed += f[k]
             residuals[s] = worst / scale if scale > 0.0 else worst
+            if not np.isfinite(summed):  # a maximum passes over NaN, a sum does not
+                residuals[s] = np.nan
             if not residuals[s] > tolerance:
                 break
             _newton_step(forward, backward, out_total, slope, f, jacobian, step, work)

@@ -34,7 +34,8 @@ def _window(
 ) -> None:
     for j in range(push.size):
         free = push[j] / total[j]
-        held = min(max(free, lower[j]), upper[j])
+        # In this order NaN passes, so that a failed example cannot look settled.
+        held = lower[j] if free < lower[j] else upper[j] if free > upper[j] else free
         volts[j] = held
         slope[j] = 1.0 / total[j] if held == free else 0.0
 
@@ -71,44 +72,53 @@ def _shockley_node(
 
 @njit(cache=True, error_model="numpy")
 def respond(
-    kind: int,
-    push: Floats,
-    total: Floats,
-    lower: Floats,
-    upper: Floats,
-    saturation: Floats,
-    thermal: Floats,
-    volts: Floats,
-    slope: Floats,
+    kind: int, push: Floats, total: Floats, neuron: Floats, volts: Floats, slope: Floats
 ) -> None:
     """Fill ``volts`` and ``slope = dv/dpush`` for one layer of one example.
 
-    ``push`` (n,) amps into the node at 0 V, ``total`` (n,) siemens; see ``neurons``.
+    ``push`` (n,) amps into the node at 0 V, ``total`` (n,) siemens, ``neuron`` (4, n) its
+    lower, upper, saturation and thermal parameters; see ``neurons``.
     """
     if kind == WINDOW:
-        _window(push, total, lower, upper, volts, slope)
+        _window(push, total, neuron[0], neuron[1], volts, slope)
     else:
         for j in range(push.size):
             volts[j], slope[j] = _shockley_node(
                 float(push[j]),
                 float(total[j]),
-                float(lower[j]),
-                float(upper[j]),
-                float(saturation[j]),
-                float(thermal[j]),
+                float(neuron[0, j]),
+                float(neuron[1, j]),
+                float(neuron[2, j]),
+                float(neuron[3, j]),
             )
 
 
 @njit(cache=True, error_model="numpy", parallel=True)
 def respond_batch(
     kind: int,
-    push: Floats,
+    injected: Floats,
+    upstream: Floats,
+    downstream: Floats,
+    backward: Floats,
     total: Floats,
-    neuron: tuple[Floats, Floats, Floats, Floats],
+    neuron: Floats,
     volts: Floats,
 ) -> None:
-    """Fill ``volts`` (batch, n) from ``push`` (batch, n); see :func:`respond`."""
-    lower, upper, saturation, thermal = neuron
-    for s in prange(push.shape[0]):
-        slope = np.empty(push.shape[1], push.dtype)
-        respond(kind, push[s], total, lower, upper, saturation, thermal, volts[s], slope)
+    """Fill ``volts`` (batch, n) with the response to all currents; see :func:`respond`.
+
+    ``injected``, ``upstream`` and ``downstream`` are (batch, n) amps from sourced lines, the
+    layer before and the layer after, the latter two (0, 0) where there is no such layer;
+    ``backward`` (n,) multiplies ``downstream``.
+    """
+    for s in prange(injected.shape[0]):
+        push = np.empty(injected.shape[1], injected.dtype)
+        slope = np.empty(injected.shape[1], injected.dtype)
+        for j in range(push.size):
+            push[j] = injected[s, j]
+        if upstream.size:
+            for j in range(push.size):
+                push[j] += upstream[s, j]
+        if downstream.size:
+            for j in range(push.size):
+                push[j] += backward[j] * downstream[s, j]
+        respond(kind, push, total, neuron, volts[s], slope)

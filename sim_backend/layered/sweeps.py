@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from sim_backend.layered.responses import FAST, Floats
 
-__all__ = ["DEPTH", "mix"]
+__all__ = ["DEPTH", "Mixing", "mix"]
 
 DEPTH = 6
 """Sweeps remembered for mixing."""
@@ -47,69 +47,156 @@ def _solve_normal(gram: Floats, rhs: Floats, count: int, gamma: Floats) -> None:
         gamma[a] = s / gram[a, a] if gram[a, a] > 0.0 else 0.0
 
 
+@njit(cache=True, error_model="numpy", fastmath=FAST)
+def _dot(left: Floats, right: Floats) -> float:
+    """Sum of products in float64."""
+    total = 0.0
+    for i in range(left.size):
+        total += left[i] * right[i]
+    return total
+
+
+@njit(cache=True, error_model="numpy", fastmath=FAST)
+def _relative_residual(
+    state: Floats, residual: Floats, edges: NDArray[np.int64], tiny: np.floating
+) -> np.floating:
+    """Largest distance of a node from its response over its layer's largest voltage."""
+    worst = tiny * 0
+    for layer in range(edges.size - 1):
+        error = scale = tiny * 0
+        for i in range(edges[layer], edges[layer + 1]):
+            error = max(error, abs(residual[i]))
+            scale = max(scale, abs(state[i] + residual[i]))
+        worst = max(worst, error / max(scale, tiny))
+    return worst
+
+
 @njit(cache=True, error_model="numpy", fastmath=FAST, parallel=True)
 def mix(
-    sweep: int,
+    is_first: bool,
+    tolerance: float,
+    tiny: np.floating,
+    edges: NDArray[np.int64],
     state: Floats,
     swept: Floats,
-    previous_state: Floats,
-    previous_residual: Floats,
-    state_steps: Floats,
-    residual_steps: Floats,
-    remembered: NDArray[np.int64],
+    previous: Floats,
+    steps: Floats,
+    taken: NDArray[np.int64],
     best: Floats,
+    residuals: Floats,
 ) -> None:
-    """One Anderson step for every example, in place.
+    """One Anderson step for every example that has not settled, in place.
 
     Args:
-        sweep: number of sweeps done before this one; fixes the ring-buffer slot.
+        is_first: no sweep of this phase came before.
+        tolerance: relative residual at which an example is left as it is.
+        tiny: smallest positive number of the dtype.
+        edges: (n_layers + 1,) where the layers of the state begin, and its length.
         state: (batch, n) the state that was swept; overwritten by the next one.
         swept: (batch, n) ``g(state)``.
-        previous_state: (batch, n) of the sweep before; overwritten.
-        previous_residual: (batch, n) of the sweep before; overwritten.
-        state_steps: (batch, DEPTH, n) ring buffer.
-        residual_steps: (batch, DEPTH, n) ring buffer.
-        remembered: (batch,) valid steps in the buffers.
+        previous: (batch, 2, n) state and residual of the sweep before; overwritten.
+        steps: (batch, DEPTH, 2, n) ring buffer of the changes of both.
+        taken: (batch,) changes stored since the ring buffer was last emptied.
         best: (batch,) smallest residual norm so far.
+        residuals: (batch,) overwritten by the relative residuals; NaN for what is not finite.
     """
     batch, n = state.shape
-    depth = state_steps.shape[1]
+    depth = steps.shape[1]
     for b in prange(batch):
+        residual = np.empty(n, state.dtype)
+        for i in range(n):
+            residual[i] = swept[b, i] - state[b, i]
+        norm = _dot(residual, residual)
+        residuals[b] = _relative_residual(state[b], residual, edges, tiny)
+        if not np.isfinite(norm):  # a maximum passes over NaN, a sum does not
+            residuals[b] = np.nan
+        if not residuals[b] > tolerance:
+            continue
+        if not is_first and norm > 4.0 * best[b]:
+            taken[b] = 0
+        elif not is_first:
+            change = steps[b, taken[b] % depth]
+            for i in range(n):
+                change[0, i] = state[b, i] - previous[b, 0, i]
+                change[1, i] = residual[i] - previous[b, 1, i]
+            taken[b] += 1
+        best[b] = min(best[b], norm)
+        for i in range(n):
+            previous[b, 0, i] = state[b, i]
+            previous[b, 1, i] = residual[i]
+            state[b, i] = swept[b, i]
+        count = min(taken[b], depth)
         gram = np.zeros((depth, depth))
         rhs = np.zeros(depth)
         gamma = np.zeros(depth)
-        norm = 0.0
-        for i in range(n):
-            norm += (swept[b, i] - state[b, i]) ** 2
-        if sweep > 0 and norm > 4.0 * best[b]:
-            remembered[b] = 0
-        elif sweep > 0:
-            slot = (sweep - 1) % depth
-            for i in range(n):
-                state_steps[b, slot, i] = state[b, i] - previous_state[b, i]
-                residual_steps[b, slot, i] = (swept[b, i] - state[b, i]) - previous_residual[b, i]
-            remembered[b] = min(remembered[b] + 1, depth)
-        best[b] = min(best[b], norm)
-        for i in range(n):
-            previous_state[b, i] = state[b, i]
-            previous_residual[b, i] = swept[b, i] - state[b, i]
-            state[b, i] = swept[b, i]
-        count = remembered[b]
         for p in range(count):
-            ring_p = (sweep - 1 - p) % depth
+            late = steps[b, (taken[b] - 1 - p) % depth, 1]
             for q in range(p + 1):
-                ring_q = (sweep - 1 - q) % depth
-                dot = 0.0
-                for i in range(n):
-                    dot += residual_steps[b, ring_p, i] * residual_steps[b, ring_q, i]
-                gram[p, q] = dot
-            dot = 0.0
-            for i in range(n):
-                dot += residual_steps[b, ring_p, i] * previous_residual[b, i]
-            rhs[p] = dot
+                gram[p, q] = _dot(late, steps[b, (taken[b] - 1 - q) % depth, 1])
+            rhs[p] = _dot(late, residual)
         _solve_normal(gram, rhs, count, gamma)
         for p in range(count):
-            ring = (sweep - 1 - p) % depth
-            weight = gamma[p]
+            change = steps[b, (taken[b] - 1 - p) % depth]
+            weight = state.dtype.type(gamma[p])
             for i in range(n):
-                state[b, i] -= weight * (state_steps[b, ring, i] + residual_steps[b, ring, i])
+                state[b, i] -= weight * (change[0, i] + change[1, i])
+
+
+class Mixing:
+    """What :func:`mix` remembers of one batch; kept to spare the allocations.
+
+    Args:
+        batch: examples.
+        sizes: of the kept layers.
+        dtype: float32 or float64.
+    """
+
+    def __init__(self, batch: int, sizes: list[int], dtype: np.dtype[np.floating]) -> None:
+        n = sum(sizes)
+        self.batch = batch
+        self._edges = np.cumsum([0, *sizes])
+        self._tiny = np.finfo(dtype).tiny
+        self._previous = np.empty((batch, 2, n), dtype)
+        self._steps = np.empty((batch, DEPTH, 2, n), dtype)
+        self._taken: NDArray[np.int64] = np.zeros(batch, np.int64)
+        self._best = np.empty(batch)
+        self._residuals = np.empty(batch, dtype)
+        self._is_first = True
+
+    def begin(self) -> None:
+        """Forget everything: a phase depends on nothing that ran before it."""
+        self._is_first = True
+        self._taken[:] = 0
+        self._best[:] = np.inf
+
+    def step(self, kept: list[Floats], swept: list[Floats], tolerance: float) -> Floats:
+        """Replace the kept layers' voltages, each (batch, n), by the next ones.
+
+        Args:
+            kept: the state that was swept; examples that have settled stay.
+            swept: what the sweep made of it.
+            tolerance: relative residual of a settled example.
+
+        Returns:
+            (batch,) relative residuals of the state that was swept.
+        """
+        whole = kept[0] if len(kept) == 1 else np.concatenate(kept, axis=1)
+        after = swept[0] if len(kept) == 1 else np.concatenate(swept, axis=1)
+        mix(
+            self._is_first,
+            tolerance,
+            self._tiny,
+            self._edges,
+            whole,
+            after,
+            self._previous,
+            self._steps,
+            self._taken,
+            self._best,
+            self._residuals,
+        )
+        self._is_first = False
+        if len(kept) > 1:
+            for volts, first, last in zip(kept, self._edges, self._edges[1:], strict=False):
+                volts[:] = whole[:, first:last]
+        return self._residuals.copy()

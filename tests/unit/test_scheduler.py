@@ -1,0 +1,366 @@
+"""Phases: what is driven, in which order, with which weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+
+from hil.arrays import Floats, IntArray
+from hil.costs import Cost, PairedSquaredError, SquaredError
+from hil.energy import ResistorEnergy
+from hil.estimators import Centred, Estimator, FourPoint, OneSided, RandomSign
+from hil.scheduler import Scheduler, output_volts
+from hil.substrate import Comparisons, Drive, Settled, Substrate, SubstrateSpec
+from hil.topology import Edges, Topology, layered
+
+BETA = 2e-3
+
+
+class Recorder(Substrate):
+    """Resistive dividers, ``V = (x g + i) / sum(g)``, bent by a cubic term; keeps its drives.
+
+    ``fails`` maps the number of a settle call to the examples that fail in it.
+    """
+
+    def __init__(
+        self, n_inputs: int = 2, n_outputs: int = 2, fails: dict[int, list[int]] | None = None
+    ) -> None:
+        topology = layered(n_inputs, (), n_outputs)
+        energy = ResistorEnergy(topology, (1.0,))
+        super().__init__(
+            SubstrateSpec("dividers", topology, energy, 10.0, 1.0, (0.0, 1.0), 1e-3, 1e-12)
+        )
+        self.conductance = np.linspace(1e-3, 2e-3, topology.n_devices).reshape(n_inputs, n_outputs)
+        self.drives: list[Drive] = []
+        self.nears: list[Settled | None] = []
+        self.states: list[Settled] = []
+        self.fails = fails or {}
+
+    def _settle(self, drive: Drive, near: Settled | None) -> Settled:
+        x = drive.input_volts
+        push = x @ self.conductance.astype(x.dtype)
+        if drive.nudge_amps is not None:
+            push = push + drive.nudge_amps
+        outputs = push / self.conductance.sum(axis=0).astype(x.dtype)
+        outputs = outputs - x.dtype.type(0.1) * outputs**3
+        volts = np.concatenate([x, outputs], axis=1)
+        ok = np.ones(len(x), bool)
+        failing = self.fails.get(len(self.drives), [])
+        ok[failing] = False
+        volts[failing] = np.nan
+        self.drives.append(drive)
+        self.nears.append(near)
+        self.states.append(Settled(volts, ok))
+        return self.states[-1]
+
+    def _pulse(self, counts: IntArray) -> None: ...
+
+    def _make_safe(self) -> None: ...
+
+
+INPUTS = np.array([[0.5, -0.25], [0.1, 0.2], [-0.4, 0.3]])
+TARGETS = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]])
+
+
+class FixedCoin:
+    """Stands in for a generator whose next uniform number is known."""
+
+    def __init__(self, value: float) -> None:
+        self.value = value
+
+    def random(self) -> float:
+        return self.value
+
+
+HEADS: Any = FixedCoin(0.2)
+TAILS: Any = FixedCoin(0.8)
+
+
+def run(
+    estimator: Estimator,
+    rng: Any = HEADS,
+    substrate: Recorder | None = None,
+    cost: Cost | None = None,
+    dtype: type = np.float64,
+) -> tuple[Recorder, Any, Any, Any]:
+    substrate = substrate or Recorder()
+    scheduler = Scheduler(cost or SquaredError(), estimator, BETA)
+    inputs, targets = INPUTS.astype(dtype), TARGETS.astype(dtype)
+    free = scheduler.free(substrate, inputs, targets)
+    terms, ok = scheduler.terms(substrate, inputs, free, rng)
+    return substrate, free, terms, ok
+
+
+SEQUENCES = [
+    (OneSided(), HEADS, [1.0], [1.0, -1.0]),
+    (RandomSign(), HEADS, [1.0], [1.0, -1.0]),
+    (RandomSign(), TAILS, [-1.0], [-1.0, 1.0]),
+    (Centred(), TAILS, [1.0, -1.0], [0.5, -0.5]),
+    (Centred(alternate=True), TAILS, [1.0, -1.0], [0.5, -0.5]),
+    (Centred(alternate=True), HEADS, [-1.0, 1.0], [-0.5, 0.5]),
+    (FourPoint(), TAILS, [1.0, -1.0, 2.0, -2.0], [8 / 12, -8 / 12, -1 / 12, 1 / 12]),
+]
+
+
+@pytest.mark.parametrize(("estimator", "rng", "multiples", "weights"), SEQUENCES)
+def test_drives_and_weights(
+    estimator: Estimator, rng: Any, multiples: list[float], weights: list[float]
+) -> None:
+    substrate, free, terms, ok = run(estimator, rng)
+    assert substrate.drives[0].nudge_amps is None
+    error = output_volts(substrate, substrate.states[0]) - TARGETS
+    np.testing.assert_array_equal(free.nudge_volts, -error)
+    assert len(substrate.drives) == 1 + len(multiples)
+    for drive, multiple in zip(substrate.drives[1:], multiples, strict=True):
+        np.testing.assert_array_equal(drive.input_volts, INPUTS)
+        assert drive.nudge_amps is not None
+        np.testing.assert_allclose(drive.nudge_amps, -multiple * BETA * error, rtol=1e-14)
+    np.testing.assert_allclose(
+        [term.coefficient for term in terms], np.array(weights) / (BETA * 3), rtol=1e-14
+    )
+    assert ok.all()
+    free_volts = substrate.states[0].node_volts
+    states = [s.node_volts for s in substrate.states[1:]]
+    if isinstance(estimator, OneSided | RandomSign):
+        states.append(free_volts)
+    for term, state in zip(terms, states, strict=True):
+        np.testing.assert_array_equal(term.node_volts, state)
+
+
+def test_an_estimators_weights_are_exact_for_polynomials() -> None:
+    # sum w_k f(m_k beta) / beta is f'(0) up to the order each formula promises.
+    rng = np.random.default_rng(0)
+    for estimator, order in ((OneSided(), 1), (Centred(), 2), (FourPoint(), 4)):
+        stencil = estimator.stencil(rng)
+        for power in range(order + 1):
+            total = sum(weight * multiple**power for multiple, weight in stencil)
+            assert total == pytest.approx(1.0 if power == 1 else 0.0, abs=1e-15)
+        total = sum(weight * multiple ** (order + 1) for multiple, weight in stencil)
+        assert abs(total) > 0.5
+
+
+def test_random_sign_draws_both_signs_equally_often() -> None:
+    rng = np.random.default_rng(3)
+    signs = [RandomSign().stencil(rng)[0][0] for _ in range(400)]
+    assert set(signs) == {1.0, -1.0}
+    assert abs(sum(signs)) < 5 * 20
+
+
+def test_alternation_draws_both_orders() -> None:
+    rng = np.random.default_rng(3)
+    firsts = {Centred(alternate=True).stencil(rng)[0][0] for _ in range(30)}
+    assert firsts == {1.0, -1.0}
+    assert {Centred().stencil(rng)[0][0] for _ in range(30)} == {1.0}
+
+
+def test_the_nudge_is_frozen_at_the_free_state() -> None:
+    substrate, _, _, _ = run(FourPoint())
+    nudges = [d.nudge_amps for d in substrate.drives[1:]]
+    for nudge, multiple in zip(nudges, [1.0, -1.0, 2.0, -2.0], strict=True):
+        np.testing.assert_array_equal(nudge, multiple * nudges[0])
+    # Outputs did move in between, so a nudge that followed them would differ.
+    moved = substrate.states[1].node_volts - substrate.states[0].node_volts
+    assert np.abs(moved).max() > 1e-2
+
+
+def test_phases_start_near_the_free_state_then_near_its_mirror() -> None:
+    substrate, free, _, _ = run(FourPoint())
+    assert substrate.nears[0] is None
+    expected = [
+        free.settled.node_volts,
+        2 * free.settled.node_volts - substrate.states[1].node_volts,
+        free.settled.node_volts,
+        2 * free.settled.node_volts - substrate.states[3].node_volts,
+    ]
+    for near, volts in zip(substrate.nears[1:], expected, strict=True):
+        assert near is not None
+        np.testing.assert_allclose(near.node_volts, volts, rtol=1e-14)
+
+
+def test_paired_nudge_currents_by_hand() -> None:
+    """Eq. (4.16): I+ = beta (Y + Y- - Y+), I- = beta (Y+ - Y- - Y)."""
+    substrate = Recorder(1, 2)
+    substrate.conductance[:] = 1e-3
+    scheduler = Scheduler(PairedSquaredError(), Centred(), 2e-3)
+    # Both outputs of a divider with one input sit at the bent input voltage; tell them apart
+    # by a target alone: Y+ - Y- = 0 and Y = 1.
+    inputs, targets = np.array([[0.5]]), np.array([[1.0]])
+    free = scheduler.free(substrate, inputs, targets)
+    scheduler.terms(substrate, inputs, free, HEADS)
+    np.testing.assert_allclose(substrate.drives[1].nudge_amps, [[2e-3, -2e-3]], rtol=1e-15)
+    np.testing.assert_allclose(substrate.drives[2].nudge_amps, [[-2e-3, 2e-3]], rtol=1e-15)
+    assert free.cost_volts2 == pytest.approx([0.5])
+    # Y+ = 0.3 V, Y- = 0.1 V, Y = 1 V: 2 mS x 0.8 V = 1.6 mA.
+    error = PairedSquaredError().gradient(np.array([[0.3, 0.1]]), targets)
+    np.testing.assert_allclose(-2e-3 * error, [[1.6e-3, -1.6e-3]], rtol=1e-15)
+
+
+@pytest.mark.parametrize("estimator", [OneSided(), Centred(), FourPoint()])
+def test_types_follow_the_inputs(estimator: Estimator) -> None:
+    substrate, _, terms, _ = run(estimator, dtype=np.float32)
+    for drive in substrate.drives[1:]:
+        assert drive.nudge_amps is not None
+        assert drive.nudge_amps.dtype == np.float32
+    assert all(near.node_volts.dtype == np.float32 for near in substrate.nears if near)
+    assert all(term.node_volts.dtype == np.float32 for term in terms)
+
+
+# --- failed examples ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("estimator", [OneSided(), RandomSign(), Centred(), FourPoint()])
+@pytest.mark.parametrize("phase", [0, 1])
+def test_a_failed_example_contributes_nothing(estimator: Estimator, phase: int) -> None:
+    substrate, free, terms, ok = run(estimator, substrate=Recorder(fails={phase: [1]}))
+    np.testing.assert_array_equal(ok, [True, False, True])
+    contrast = substrate.spec.energy.contrast(terms)
+    assert np.isfinite(contrast).all()
+    # The same batch without the failed example has the same mean gradient.
+    other = Recorder()
+    scheduler = Scheduler(SquaredError(), estimator, BETA)
+    rest = np.array([0, 2])
+    kept = scheduler.free(other, INPUTS[rest], TARGETS[rest])
+    fewer, _ = scheduler.terms(other, INPUTS[rest], kept, HEADS)
+    np.testing.assert_allclose(contrast, other.spec.energy.contrast(fewer), rtol=1e-12)
+    if phase == 0:
+        np.testing.assert_array_equal(free.nudge_volts[1], 0.0)
+        for drive in substrate.drives[1:]:
+            np.testing.assert_array_equal(drive.nudge_amps[1], 0.0)  # type: ignore[index]
+
+
+def test_examples_failing_in_different_phases_are_all_left_out() -> None:
+    _, _, terms, ok = run(Centred(), substrate=Recorder(fails={0: [0], 2: [2]}))
+    np.testing.assert_array_equal(ok, [False, True, False])
+    for term in terms:
+        np.testing.assert_array_equal(term.node_volts[[0, 2]], 0.0)
+        assert abs(term.coefficient) == pytest.approx(0.5 / BETA)
+
+
+def test_held_states_are_not_changed_by_leaving_examples_out() -> None:
+    _, free, _, _ = run(OneSided(), substrate=Recorder(fails={1: [1]}))
+    assert np.abs(free.settled.node_volts[1]).max() > 0
+
+
+def test_a_batch_that_failed_altogether_has_no_gradient() -> None:
+    substrate, _, terms, ok = run(Centred(), substrate=Recorder(fails={1: [0, 1, 2]}))
+    assert not ok.any()
+    np.testing.assert_array_equal(substrate.spec.energy.contrast(terms), 0.0)
+
+
+# --- comparisons --------------------------------------------------------------------------
+
+
+@dataclass
+class Seen:
+    first: Drive
+    second: Drive
+    dead_zone_volts: float
+    near: Settled | None
+
+
+class Comparing(Recorder):
+    seen: Seen
+
+    def accumulate_comparisons(
+        self, first: Drive, second: Drive, dead_zone_volts: float, near: Settled | None = None
+    ) -> Comparisons:
+        self.seen = Seen(first, second, dead_zone_volts, near)
+        return Comparisons(np.arange(4, dtype=np.int32), np.ones(3, bool))
+
+
+@pytest.mark.parametrize("against_free", [True, False])
+def test_a_comparing_substrate_gets_the_pair_of_drives(against_free: bool) -> None:
+    substrate = Comparing()
+    scheduler = Scheduler(SquaredError(), Centred(), BETA)
+    free = scheduler.free(substrate, INPUTS, TARGETS)
+    result = scheduler.compare(substrate, INPUTS, free, 1e-3, against_free)
+    np.testing.assert_array_equal(result.votes, [0, 1, 2, 3])
+    assert len(substrate.drives) == 1
+    seen = substrate.seen
+    assert seen.dead_zone_volts == 1e-3
+    assert seen.near is free.settled
+    np.testing.assert_allclose(seen.second.nudge_amps, BETA * free.nudge_volts, rtol=1e-15)  # type: ignore[arg-type]
+    if against_free:
+        assert seen.first.nudge_amps is None
+    else:
+        np.testing.assert_array_equal(seen.first.nudge_amps, -seen.second.nudge_amps)  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("against_free", [True, False])
+@pytest.mark.parametrize("fails", [{}, {1: [1]}, {2: [0]}])
+def test_without_a_comparator_held_drops_are_compared(
+    against_free: bool, fails: dict[int, list[int]]
+) -> None:
+    substrate = Recorder(fails=fails)
+    scheduler = Scheduler(SquaredError(), Centred(), BETA)
+    free = scheduler.free(substrate, INPUTS, TARGETS)
+    dead_zone = 0.05
+    result = scheduler.compare(substrate, INPUTS, free, dead_zone, against_free)
+    _, before, after = substrate.states
+    sign = 0.0 if against_free else -1.0
+    first = substrate.drives[1].nudge_amps
+    if against_free:
+        assert first is None
+    else:
+        np.testing.assert_allclose(first, sign * BETA * free.nudge_volts, rtol=1e-15)  # type: ignore[arg-type]
+    expected, zeros = [], 0
+    for row in (0, 1):
+        for column in (2, 3):
+            count = 0
+            for b in range(3):
+                if not (before.ok[b] and after.ok[b]):
+                    continue
+                low = abs(before.node_volts[b, row] - before.node_volts[b, column])
+                high = abs(after.node_volts[b, row] - after.node_volts[b, column])
+                inside = abs(high - low) <= dead_zone
+                zeros += inside
+                count += 0 if inside else 1 if high > low else -1
+            expected.append(count)
+    np.testing.assert_array_equal(result.votes, expected)
+    assert any(expected)
+    assert zeros
+    np.testing.assert_array_equal(result.ok, before.ok & after.ok)
+
+
+class Drifting(Recorder):
+    """Its outputs rise a little from call to call, whatever the drive."""
+
+    def _settle(self, drive: Drive, near: Settled | None) -> Settled:
+        settled = super()._settle(drive, near)
+        volts = settled.node_volts.copy()
+        volts[:, 2:] += 1e-3 * len(self.drives)
+        return Settled(volts, settled.ok)
+
+
+@pytest.mark.parametrize("against_free", [True, False])
+def test_an_example_without_a_free_state_has_no_vote(against_free: bool) -> None:
+    scheduler = Scheduler(SquaredError(), Centred(), BETA)
+    substrate = Drifting(fails={0: [1]})
+    free = scheduler.free(substrate, INPUTS, TARGETS)
+    result = scheduler.compare(substrate, INPUTS, free, 0.0, against_free)
+    np.testing.assert_array_equal(result.ok, [True, False, True])
+    other, rest = Drifting(), np.array([0, 2])
+    kept = scheduler.free(other, INPUTS[rest], TARGETS[rest])
+    fewer = scheduler.compare(other, INPUTS[rest], kept, 0.0, against_free)
+    np.testing.assert_array_equal(result.votes, fewer.votes)
+
+
+def test_outputs_need_not_be_consecutive() -> None:
+    topology = Topology(
+        5, np.array([0]), np.array([4, 1, 3]), (Edges(np.array([0, 0]), np.array([1, 2])),)
+    )
+
+    class Still(Recorder):
+        def __init__(self) -> None:
+            super().__init__()
+            self.spec = SubstrateSpec(
+                "still", topology, ResistorEnergy(topology, (1.0,)), 1, 1, (0, 1), 1, 1e-9
+            )
+
+    volts: Floats = np.arange(10.0).reshape(2, 5)
+    settled = Settled(volts, np.ones(2, bool))
+    np.testing.assert_array_equal(output_volts(Still(), settled), [[4, 1, 3], [9, 6, 8]])
+    np.testing.assert_array_equal(output_volts(Recorder(3, 2), settled), [[3.0, 4.0], [8.0, 9.0]])
