@@ -6,8 +6,9 @@ which keeps every device in its window.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, TypeGuard
 
 import numpy as np
 
@@ -69,6 +70,16 @@ class _Pulses:
         self.remainder_siemens = memory.get("remainder")
 
 
+@functools.cache
+def _type_descends(kind: type[Substrate]) -> bool:
+    return issubclass(kind, Descends)
+
+
+def _descends(substrate: Substrate) -> TypeGuard[Descends]:
+    """Asked once a type: a structural check takes longer than settling a small network."""
+    return _type_descends(type(substrate))
+
+
 def _spread(per_group: tuple[float, ...], substrate: Substrate) -> Floats:
     """One value a device from one a group, (n_devices,)."""
     sizes = [group.n_devices for group in substrate.spec.topology.groups]
@@ -100,7 +111,7 @@ class GradientRule:
     ) -> BoolArray:
         """See :class:`UpdateRule`."""
         terms, ok = scheduler.terms(substrate, input_volts, free, rng)
-        if isinstance(substrate, Descends) and not self.quantised:
+        if not self.quantised and _descends(substrate):
             substrate.descend(terms, [rate * factor for rate in self.rates])
             return ok
         gradient = substrate.spec.energy.contrast(terms)
@@ -145,7 +156,7 @@ class SignRule:
         """See :class:`UpdateRule`."""
         terms, ok = scheduler.terms(substrate, input_volts, free, rng)
         steps = [step * factor for step in self.steps_siemens]
-        if isinstance(substrate, Descends) and not self.quantised:
+        if not self.quantised and _descends(substrate):
             substrate.descend(terms, steps, sign_only=True)
             return ok
         sign = np.sign(substrate.spec.energy.contrast(terms))

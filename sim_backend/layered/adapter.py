@@ -85,6 +85,12 @@ class LayeredSubstrate(Substrate):
             _Devices(group, block, network.options.threads)
             for group, block in zip(topology.groups, network.blocks, strict=True)
         ]
+        start = network.conductance_siemens
+        if not np.all((start >= low) & (start <= high)):
+            raise ConfigurationError(
+                f"a start conductance lies outside the window {low:.3g}..{high:.3g} S; "
+                "change the window or the start"
+            )
         if network.floating is not None:
             layer, node = network.floating
             raise ConfigurationError(
