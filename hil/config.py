@@ -122,12 +122,16 @@ class SignRuleConfig(Model):
 
     kind: Literal["sign"] = "sign"
     steps_siemens: PerGroup = Field(description="One step, or one a crossbar.")
+    dead_zone: NotNegative = Field(
+        default=0.0,
+        description="Absolute mean gradients up to this give no step; volts squared per siemens.",
+    )
     quantised: bool = Field(default=False, description="Program by whole signed pulses.")
 
     def build(self, n_groups: int) -> rules.SignRule:
         """The rule for so many crossbars."""
         steps = rules.per_group(self.steps_siemens, n_groups, "steps_siemens")
-        return rules.SignRule(steps, self.quantised)
+        return rules.SignRule(steps, self.dead_zone, self.quantised)
 
 
 class ComparisonRuleConfig(Model):

@@ -135,12 +135,18 @@ class GradientRule:
 class SignRule:
     """A fixed step against the sign of the batch-summed gradient (thesis 4.3.3).
 
+    A device on which the batch says next to nothing is better left alone: its sign is noise,
+    and the devices of a column that move together by noise move their neuron.
+
     Attributes:
         steps_siemens: one a device group.
+        dead_zone: absolute batch-mean gradients up to this give no step, volts squared per
+            siemens.
         quantised: see :class:`GradientRule`.
     """
 
     steps_siemens: tuple[float, ...]
+    dead_zone: float = 0.0
     quantised: bool = False
     _pulses: _Pulses = field(default_factory=_Pulses)
 
@@ -157,9 +163,10 @@ class SignRule:
         terms, ok = scheduler.terms(substrate, input_volts, free, rng)
         steps = [step * factor for step in self.steps_siemens]
         if not self.quantised and _descends(substrate):
-            substrate.descend(terms, steps, sign_only=True)
+            substrate.descend(terms, steps, sign_only=True, dead_zone=self.dead_zone)
             return ok
-        sign = np.sign(substrate.spec.energy.contrast(terms))
+        contrast = substrate.spec.energy.contrast(terms)
+        sign = np.where(np.abs(contrast) > self.dead_zone, np.sign(contrast), 0)
         delta = -(_spread(tuple(steps), substrate) * sign).astype(sign.dtype)
         if isinstance(substrate, Adjusts) and not self.quantised:
             substrate.adjust(delta)

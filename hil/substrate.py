@@ -247,9 +247,17 @@ class Descends(Protocol):
     """Gradient and ideal programming in one pass over the devices."""
 
     def descend(
-        self, terms: Sequence[Term], rates: Sequence[float], *, sign_only: bool = False
+        self,
+        terms: Sequence[Term],
+        rates: Sequence[float],
+        *,
+        sign_only: bool = False,
+        dead_zone: float = 0.0,
     ) -> None:
-        """``g -= rate * contrast(terms)``, or its sign, group by group, within the window."""
+        """``g -= rate * contrast(terms)``, or its sign, group by group, within the window.
+
+        With ``sign_only`` a device whose absolute contrast is at most ``dead_zone`` rests.
+        """
         ...
 
 

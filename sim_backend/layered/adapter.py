@@ -154,9 +154,16 @@ class LayeredSubstrate(Substrate):
         self._sum_again(moved)
 
     def descend(
-        self, terms: Sequence[Term], rates: Sequence[float], *, sign_only: bool = False
+        self,
+        terms: Sequence[Term],
+        rates: Sequence[float],
+        *,
+        sign_only: bool = False,
+        dead_zone: float = 0.0,
     ) -> None:
         """``g -= rate * contrast(terms)``, or ``rate * sign(contrast)``, in one pass a group.
+
+        With ``sign_only`` a device whose absolute contrast is at most ``dead_zone`` rests.
 
         Raises:
             UsageError: not one rate a group, or a state that is not finite.
@@ -168,8 +175,9 @@ class LayeredSubstrate(Substrate):
             )
         phases = _differences(terms, self._network.dtype)
         for index, rate in enumerate(rates):
-            step = rate if sign_only else rate * self._weights[index]
-            if not self._pass(index, phases, step, sign_only):
+            weight = self._weights[index]
+            step = rate if sign_only else rate * weight
+            if not self._pass(index, phases, step, sign_only, dead_zone / weight):
                 raise UsageError("a settled state is not finite; leave failed examples out")
         self._programmed()
 
@@ -227,7 +235,14 @@ class LayeredSubstrate(Substrate):
 
     # --- inside ---------------------------------------------------------------------------
 
-    def _pass(self, group: int, phases: _Phases, step: float, sign_only: bool) -> bool:
+    def _pass(
+        self,
+        group: int,
+        phases: _Phases,
+        step: float,
+        sign_only: bool = False,
+        dead_zone: float = 0.0,
+    ) -> bool:
         network, devices = self._network, self._devices[group]
         finite: bool = programming.program(
             network.blocks[group],
@@ -238,6 +253,7 @@ class LayeredSubstrate(Substrate):
             devices.head,
             phases.share_inputs and group == 0,
             sign_only,
+            network.dtype.type(dead_zone),
             network.dtype.type(step),
             self._window[0],
             self._window[1],
@@ -269,7 +285,7 @@ class LayeredSubstrate(Substrate):
         none = np.zeros((0, *idle.shape), network.dtype)
         phases = _Phases(idle, none, np.zeros(0, network.dtype), True)
         for group in range(len(network.blocks)):
-            self._pass(group, phases, 0.0, False)
+            self._pass(group, phases, 0.0)
         self._programmed()
 
 

@@ -190,6 +190,7 @@ def program(
     head: int,
     clamped: bool,
     sign_only: bool,
+    dead_zone: np.floating,
     step: np.floating,
     low: np.floating,
     high: np.floating,
@@ -211,6 +212,7 @@ def program(
         head: node of the first column; the others follow it.
         clamped: rows have the same volts in all phases.
         sign_only: use the sign of (3) instead of its value.
+        dead_zone: with ``sign_only``, absolute values of (3) up to this count as zero.
         step: what (3) or its sign is multiplied with.
         low: smallest conductance, siemens.
         high: largest conductance, siemens.
@@ -263,7 +265,8 @@ def program(
                         slope[j] = row_term[i - start] + column_term[j] + dense[i - start, j]
                 if sign_only:
                     for j in range(columns):
-                        slope[j] = np.sign(slope[j])
+                        steep = abs(slope[j]) > dead_zone
+                        slope[j] = np.sign(slope[j]) if steep else dead_zone * 0
                 total = slope[0] * 0
                 for j in range(columns):
                     old = conductance[i, j]

@@ -83,10 +83,15 @@ class Full(Bare):
         self.inner.adjust(delta_siemens)
 
     def descend(
-        self, terms: Sequence[Term], rates: Sequence[float], *, sign_only: bool = False
+        self,
+        terms: Sequence[Term],
+        rates: Sequence[float],
+        *,
+        sign_only: bool = False,
+        dead_zone: float = 0.0,
     ) -> None:
         self._check_open()
-        self.inner.descend(terms, rates, sign_only=sign_only)
+        self.inner.descend(terms, rates, sign_only=sign_only, dead_zone=dead_zone)
 
     def read_conductance(self) -> Floats:
         self._check_open()
@@ -279,14 +284,24 @@ class LoadsRounded(Full):
 
 class AscendsTheLast(Full):
     def descend(
-        self, terms: Sequence[Term], rates: Sequence[float], *, sign_only: bool = False
+        self,
+        terms: Sequence[Term],
+        rates: Sequence[float],
+        *,
+        sign_only: bool = False,
+        dead_zone: float = 0.0,
     ) -> None:
-        super().descend(terms, [*rates[:-1], -rates[-1]], sign_only=sign_only)
+        super().descend(terms, [*rates[:-1], -rates[-1]], sign_only=sign_only, dead_zone=dead_zone)
 
 
 class SignOnlyIgnored(Full):
     def descend(
-        self, terms: Sequence[Term], rates: Sequence[float], *, sign_only: bool = False
+        self,
+        terms: Sequence[Term],
+        rates: Sequence[float],
+        *,
+        sign_only: bool = False,
+        dead_zone: float = 0.0,
     ) -> None:
         super().descend(terms, rates)
 

@@ -80,7 +80,12 @@ class Descending(Adjustable):
         self.descents: list[tuple[Sequence[Term], list[float], bool]] = []
 
     def descend(
-        self, terms: Sequence[Term], rates: Sequence[float], *, sign_only: bool = False
+        self,
+        terms: Sequence[Term],
+        rates: Sequence[float],
+        *,
+        sign_only: bool = False,
+        dead_zone: float = 0.0,
     ) -> None:
         self.descents.append((terms, list(rates), sign_only))
 
