@@ -118,15 +118,29 @@ class Scheduler:
         dead_zone_volts: float,
         against_free: bool,
     ) -> Comparisons:
-        """One bit a device and example: ``|dV_beta|`` against ``|dV_0|`` or ``|dV_-beta|``."""
+        """One bit a device and example: ``|dV_beta|`` against ``|dV_0|`` or ``|dV_-beta|``.
+
+        Only examples that settled freely are driven; the others have no nudge and no vote.
+        """
+        took_part = free.settled.ok
+        if not took_part.any():
+            return Comparisons(np.zeros(substrate.spec.topology.n_devices, np.int32), took_part)
         unit = free.nudge_volts.dtype.type(self.beta_siemens) * free.nudge_volts
+        near = free.settled
+        if not took_part.all():
+            input_volts, unit = input_volts[took_part], unit[took_part]
+            near = Settled(near.node_volts[took_part], near.ok[took_part])
         first = Drive(input_volts, None if against_free else -unit)
         second = Drive(input_volts, unit)
         if isinstance(substrate, ComparesDrops):
-            return substrate.accumulate_comparisons(first, second, dead_zone_volts, free.settled)
-        before = substrate.settle(first, free.settled)
-        after = substrate.settle(second, free.settled)
-        return _compare_held(substrate, before, after, dead_zone_volts)
+            result = substrate.accumulate_comparisons(first, second, dead_zone_volts, near)
+        else:
+            before = substrate.settle(first, near)
+            after = substrate.settle(second, near)
+            result = _compare_held(substrate, before, after, dead_zone_volts)
+        ok = took_part.copy()
+        ok[took_part] = result.ok
+        return Comparisons(result.votes, ok)
 
 
 def _silenced(settled: Settled, where: BoolArray) -> Settled:

@@ -58,6 +58,29 @@ def test_parallel_kernels_honour_the_contract(build: Build) -> None:
         numba.set_num_threads(before)
 
 
+def test_equal_row_blocks_give_equal_bits(build: Build) -> None:
+    """Whatever the number of threads that work on them."""
+    if numba.config.NUMBA_NUM_THREADS < 2:
+        pytest.fail("this test needs two compiled threads; set NUMBA_NUM_THREADS=2")
+    results = []
+    before = numba.get_num_threads()
+    for threads in (1, 2):
+        numba.set_num_threads(threads)
+        try:
+            substrate = build((7, 5), n_signals=9, n_outputs=3, threads=2).substrate
+            rng = np.random.default_rng(0)
+            inputs = rng.uniform(-1.0, 1.0, (4, 9))
+            nudge = rng.uniform(-1e-4, 1e-4, (4, 3))
+            states = [substrate.settle(Drive(inputs, n)) for n in (nudge, -nudge)]
+            terms = [Term(c, s.node_volts) for c, s in zip((1.0, -1.0), states, strict=True)]
+            substrate.descend(terms, [1e-3, 1e-3, 1e-3])
+            results.append([s.node_volts for s in states] + [substrate.read_conductance()])
+        finally:
+            numba.set_num_threads(before)
+    for one, other in zip(*results, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 class Bare(Substrate):
     """Settles and pulses by handing on to another substrate; no further ability."""
 
