@@ -471,18 +471,21 @@ def _descend_is_adjust(case: _Case) -> None:
         contrast = case.spec.energy.contrast(terms)
         largest = [float(np.max(np.abs(contrast[part]))) for part in case.topology.slices]
         rounding = _MARGIN * float(np.finfo(contrast.dtype).eps) * case.spread(largest)
-        for sign_only in (False, True):
+        median = float(np.median(np.abs(contrast)))
+        for sign_only, dead_zone in ((False, 0.0), (True, 0.0), (True, median)):
             rates = [float(s if sign_only else s / m) for s, m in zip(steps, largest, strict=True)]
-            wish = np.sign(contrast) if sign_only else contrast
+            steep = np.abs(contrast) > dead_zone
+            wish = np.where(steep, np.sign(contrast), 0.0) if sign_only else contrast
             substrate.load_conductance(start)
             substrate.adjust((-case.spread(rates) * wish).astype(start.dtype))
             expected = substrate.read_conductance()
             substrate.load_conductance(start)
-            substrate.descend(terms, rates, sign_only=sign_only)
+            substrate.descend(terms, rates, sign_only=sign_only, dead_zone=dead_zone)
             found = substrate.read_conductance()
-            if sign_only:  # a sign that rounding decides may be either
-                found = np.where(np.abs(contrast) <= rounding, expected, found)
-            what = f"descend(sign_only={sign_only}) of {len(terms)} terms and adjust"
+            if sign_only:  # what rounding decides may be either way
+                close = np.abs(np.abs(contrast) - dead_zone) <= rounding
+                found = np.where(close, expected, found)
+            what = f"descend(sign_only={sign_only}, dead_zone={dead_zone:.3g}) and adjust"
             _close(found, expected, case.siemens_tolerance(start.dtype), what, "S")
     _refuses(UsageError, "a rate too many", partial(substrate.descend, terms, [0.0, *rates]))
 

@@ -128,7 +128,7 @@ class LayeredConfig(_Model):
         default=None, description="Relative residual; 1e-6 for float32, 1e-12 for float64."
     )
     max_iterations: Annotated[int, Field(ge=1)] = Field(
-        default=200, description="Newton steps or sweeps before a sample counts as not settled."
+        default=2000, description="Newton steps or sweeps before a sample counts as not settled."
     )
 
     @model_validator(mode="after")

@@ -34,7 +34,7 @@ class SolverOptions:
     """
 
     tolerance: float
-    max_iterations: int = 200
+    max_iterations: int = 2000
     threads: int = 1
 
 
@@ -168,7 +168,9 @@ class LayeredNetwork:
                 counts as 0 V.
             into: where to leave the voltages; the answer's ``volts`` are views of it.
         """
-        pushed = injected[-1] if nudge_amps is None else injected[-1] + nudge_amps
+        # An overflow is the matter of its example alone, which will not settle.
+        with np.errstate(over="ignore", invalid="ignore"):
+            pushed = injected[-1] if nudge_amps is None else injected[-1] + nudge_amps
         pushes = (*injected[:-1], pushed)
         if into is None:
             sizes = [layer.size for layer in self.circuit.layers]

@@ -22,29 +22,11 @@ __all__ = ["DEPTH", "Mixing", "mix"]
 DEPTH = 6
 """Sweeps remembered for mixing."""
 
+_FLOOR = 1e-6
+"""Share of the largest voltage below which a layer's voltages are not told from zero."""
 
-@njit(cache=True, error_model="numpy")
-def _solve_normal(gram: Floats, rhs: Floats, count: int, gamma: Floats) -> None:
-    """Cholesky of the small normal equations; dependent directions get no weight."""
-    for a in range(count):
-        pivot = gram[a, a]
-        for b in range(a):
-            s = gram[a, b]
-            for k in range(b):
-                s -= gram[a, k] * gram[b, k]
-            gram[a, b] = s / gram[b, b] if gram[b, b] > 0.0 else 0.0
-            pivot -= gram[a, b] ** 2
-        keep = pivot > 1e-12 * gram[a, a]
-        gram[a, a] = np.sqrt(pivot) if keep else 0.0
-        s = rhs[a]
-        for k in range(a):
-            s -= gram[a, k] * gamma[k]
-        gamma[a] = s / gram[a, a] if keep else 0.0
-    for a in range(count - 1, -1, -1):
-        s = gamma[a]
-        for k in range(a + 1, count):
-            s -= gram[k, a] * gamma[k]
-        gamma[a] = s / gram[a, a] if gram[a, a] > 0.0 else 0.0
+_PATIENCE = 2 * DEPTH
+"""Sweeps within which the residual must halve; else as many plain sweeps follow."""
 
 
 @njit(cache=True, error_model="numpy", fastmath=FAST)
@@ -62,6 +44,9 @@ def _relative_residual(
 ) -> np.floating:
     """Largest distance of a node from its response over its layer's largest voltage."""
     worst = tiny * 0
+    # A layer whose diodes are all off is at 0 V; the others say what is small there.
+    for i in range(edges[-1]):
+        tiny = max(tiny, abs(state[i] + residual[i]) * _FLOOR)
     for layer in range(edges.size - 1):
         error = scale = tiny * 0
         for i in range(edges[layer], edges[layer + 1]):
@@ -69,6 +54,42 @@ def _relative_residual(
             scale = max(scale, abs(state[i] + residual[i]))
         worst = max(worst, error / max(scale, tiny))
     return worst
+
+
+@njit(cache=True, error_model="numpy", fastmath=FAST)
+def _extrapolate(
+    state: Floats, residual: Floats, changes: Floats, taken: int, negligible: float
+) -> None:
+    """Remove from ``residual`` what the remembered changes explain, and move ``state`` along.
+
+    The changes are orthogonalised newest first and their moves carried along, which needs no
+    normal equations: those would lose half of the digits.
+    """
+    depth, _, n = changes.shape
+    count = min(taken, depth)
+    basis = np.empty((count, n), state.dtype)
+    moves = np.empty((count, n), state.dtype)
+    norms = np.zeros(count)
+    for p in range(count):
+        change = changes[(taken - 1 - p) % depth]
+        for i in range(n):
+            basis[p, i] = change[1, i]
+            moves[p, i] = change[0, i] + change[1, i]
+        before = _dot(basis[p], basis[p])
+        for q in range(p):
+            if norms[q] > 0.0:
+                share = state.dtype.type(_dot(basis[p], basis[q]) / norms[q])
+                for i in range(n):
+                    basis[p, i] -= share * basis[q, i]
+                    moves[p, i] -= share * moves[q, i]
+        after = _dot(basis[p], basis[p])
+        if not after > negligible * before:
+            continue
+        norms[p] = after
+        weight = state.dtype.type(_dot(residual, basis[p]) / after)
+        for i in range(n):
+            residual[i] -= weight * basis[p, i]
+            state[i] -= weight * moves[p, i]
 
 
 @njit(cache=True, error_model="numpy", fastmath=FAST, parallel=True)
@@ -83,6 +104,7 @@ def mix(
     steps: Floats,
     taken: NDArray[np.int64],
     best: Floats,
+    stalled: NDArray[np.int64],
     residuals: Floats,
 ) -> None:
     """One Anderson step for every example that has not settled, in place.
@@ -97,11 +119,13 @@ def mix(
         previous: (batch, 2, n) state and residual of the sweep before; overwritten.
         steps: (batch, DEPTH, 2, n) ring buffer of the changes of both.
         taken: (batch,) changes stored since the ring buffer was last emptied.
-        best: (batch,) smallest residual norm so far.
+        best: (batch,) the residual norm that must be undercut by a factor of four.
+        stalled: (batch,) sweeps since it was.
         residuals: (batch,) overwritten by the relative residuals; NaN for what is not finite.
     """
     batch, n = state.shape
     depth = steps.shape[1]
+    negligible = (10.0 * float(np.finfo(state.dtype).eps)) ** 2
     for b in prange(batch):
         residual = np.empty(n, state.dtype)
         for i in range(n):
@@ -112,7 +136,8 @@ def mix(
             residuals[b] = np.nan
         if not residuals[b] > tolerance:
             continue
-        if not is_first and norm > 4.0 * best[b]:
+        stalled[b] = 0 if norm < 0.25 * best[b] else (stalled[b] + 1) % (2 * _PATIENCE)
+        if not is_first and (norm > 4.0 * best[b] or stalled[b] >= _PATIENCE):
             taken[b] = 0
         elif not is_first:
             change = steps[b, taken[b] % depth]
@@ -120,26 +145,14 @@ def mix(
                 change[0, i] = state[b, i] - previous[b, 0, i]
                 change[1, i] = residual[i] - previous[b, 1, i]
             taken[b] += 1
-        best[b] = min(best[b], norm)
+        if stalled[b] == 0:
+            best[b] = min(best[b], norm)
         for i in range(n):
             previous[b, 0, i] = state[b, i]
             previous[b, 1, i] = residual[i]
             state[b, i] = swept[b, i]
-        count = min(taken[b], depth)
-        gram = np.zeros((depth, depth))
-        rhs = np.zeros(depth)
-        gamma = np.zeros(depth)
-        for p in range(count):
-            late = steps[b, (taken[b] - 1 - p) % depth, 1]
-            for q in range(p + 1):
-                gram[p, q] = _dot(late, steps[b, (taken[b] - 1 - q) % depth, 1])
-            rhs[p] = _dot(late, residual)
-        _solve_normal(gram, rhs, count, gamma)
-        for p in range(count):
-            change = steps[b, (taken[b] - 1 - p) % depth]
-            weight = state.dtype.type(gamma[p])
-            for i in range(n):
-                state[b, i] -= weight * (change[0, i] + change[1, i])
+        if stalled[b] < _PATIENCE:
+            _extrapolate(state[b], residual, steps[b], taken[b], negligible)
 
 
 class Mixing:
@@ -160,6 +173,7 @@ class Mixing:
         self._steps = np.empty((batch, DEPTH, 2, n), dtype)
         self._taken: NDArray[np.int64] = np.zeros(batch, np.int64)
         self._best = np.empty(batch)
+        self._stalled: NDArray[np.int64] = np.zeros(batch, np.int64)
         self._residuals = np.empty(batch, dtype)
         self._is_first = True
 
@@ -168,6 +182,7 @@ class Mixing:
         self._is_first = True
         self._taken[:] = 0
         self._best[:] = np.inf
+        self._stalled[:] = 0
 
     def step(self, kept: list[Floats], swept: list[Floats], tolerance: float) -> Floats:
         """Replace the kept layers' voltages, each (batch, n), by the next ones.
@@ -193,6 +208,7 @@ class Mixing:
             self._steps,
             self._taken,
             self._best,
+            self._stalled,
             self._residuals,
         )
         self._is_first = False
