@@ -19,7 +19,7 @@ pytestmark = pytest.mark.skipif(
 @pytest.mark.parametrize(
     ("preset", "examples", "worst_percent"),
     [
-        ("mnist-100", 6000, 12.0),
+        ("mnist-100", 10000, 13.0),
         ("mnist-sign", 20000, 15.0),
         ("mnist-kendall", 6000, 14.0),
         ("mnist-1024", 2000, 16.0),
