@@ -27,7 +27,7 @@ _STRIP = 64
 """Rows of a dense product formed at a time: with 1024 columns, a quarter of an L2 cache."""
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, forceinline=True, error_model="numpy")
 def _worth_skipping(factors: Floats, ranks: int) -> bool:
     """Whether skipping the zeros of ``factors``, ``ranks`` a row, beats a dense product.
 
@@ -42,7 +42,7 @@ def _worth_skipping(factors: Floats, ranks: int) -> bool:
     return bool(nonzero * ranks < (0.25 * ranks + 2.0) * factors.size)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, forceinline=True, error_model="numpy")
 def _sum_chunks(partial: Floats) -> None:
     """Leave in ``partial[0]`` the sum of ``partial`` (chunks, n, m) over its first axis.
 
@@ -54,7 +54,7 @@ def _sum_chunks(partial: Floats) -> None:
                 partial[0, b, j] += partial[t, b, j]
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, forceinline=True, error_model="numpy")
 def _dot(left: Floats, right: Floats, product: Floats) -> None:
     """BLAS product, compiled once for all kernels."""
     np.dot(left, right, product)
@@ -123,7 +123,7 @@ def multiply_transposed(volts: Floats, conductance: Floats, chunks: int) -> Floa
     return product
 
 
-@njit(cache=True, error_model="numpy", fastmath=FAST)
+@njit(cache=True, forceinline=True, error_model="numpy", fastmath=FAST)
 def _column_factors(
     first: Floats, others: Floats, weights: Floats, head: int, columns: int, clamped: bool
 ) -> tuple[Floats, Floats]:
@@ -148,7 +148,7 @@ def _column_factors(
     return term, factors
 
 
-@njit(cache=True, error_model="numpy", fastmath=FAST)
+@njit(cache=True, forceinline=True, error_model="numpy", fastmath=FAST)
 def _row_factors(
     first: Floats,
     others: Floats,

@@ -26,7 +26,7 @@ __all__ = ["solve_reduced"]
 _MAX_BACKTRACKS = 8
 
 
-@njit(cache=True, error_model="numpy", fastmath=FAST)
+@njit(cache=True, forceinline=True, error_model="numpy", fastmath=FAST)
 def _residual(
     kind: int,
     current: Floats,
@@ -61,7 +61,7 @@ def _residual(
     return scale
 
 
-@njit(cache=True, error_model="numpy", fastmath=FAST)
+@njit(cache=True, forceinline=True, error_model="numpy", fastmath=FAST)
 def _newton_step(
     forward: Floats,
     backward: Floats,

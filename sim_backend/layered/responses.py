@@ -2,6 +2,11 @@
 
 Compiled by numba on first use and cached; importing this module costs the numba import,
 so it is imported only once a circuit is built.
+
+Everything that a kernel calls is inlined by force.  A function that is compiled on its own as
+well may end up with its sums in another order than its copy inside the kernel, and numba runs
+the one in the process that compiles and the other in those that find the kernel in the cache:
+a first run would then differ from all later ones in the last bits.
 """
 
 from __future__ import annotations
@@ -28,7 +33,7 @@ FAST = {"contract", "reassoc", "nsz", "arcp"}
 _MAX_NEWTON = 80
 
 
-@njit(cache=True, error_model="numpy", fastmath=FAST)
+@njit(cache=True, forceinline=True, error_model="numpy", fastmath=FAST)
 def _window(
     push: Floats, total: Floats, lower: Floats, upper: Floats, volts: Floats, slope: Floats
 ) -> None:
@@ -40,7 +45,7 @@ def _window(
         slope[j] = 1.0 / total[j] if held == free else 0.0
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, forceinline=True, error_model="numpy")
 def _shockley_node(
     push: float, total: float, lower: float, upper: float, saturation: float, thermal: float
 ) -> tuple[float, float]:
@@ -70,7 +75,7 @@ def _shockley_node(
     return middle + sign * u, 1.0 / conductance
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, forceinline=True, error_model="numpy")
 def respond(
     kind: int, push: Floats, total: Floats, neuron: Floats, volts: Floats, slope: Floats
 ) -> None:

@@ -29,7 +29,7 @@ _PATIENCE = 2 * DEPTH
 """Sweeps within which the residual must halve; else as many plain sweeps follow."""
 
 
-@njit(cache=True, error_model="numpy", fastmath=FAST)
+@njit(cache=True, forceinline=True, error_model="numpy", fastmath=FAST)
 def _dot(left: Floats, right: Floats) -> float:
     """Sum of products in float64."""
     total = 0.0
@@ -38,7 +38,7 @@ def _dot(left: Floats, right: Floats) -> float:
     return total
 
 
-@njit(cache=True, error_model="numpy", fastmath=FAST)
+@njit(cache=True, forceinline=True, error_model="numpy", fastmath=FAST)
 def _relative_residual(
     state: Floats, residual: Floats, edges: NDArray[np.int64], tiny: np.floating
 ) -> np.floating:
@@ -56,7 +56,7 @@ def _relative_residual(
     return worst
 
 
-@njit(cache=True, error_model="numpy", fastmath=FAST)
+@njit(cache=True, forceinline=True, error_model="numpy", fastmath=FAST)
 def _extrapolate(
     state: Floats, residual: Floats, changes: Floats, taken: int, negligible: float
 ) -> None:

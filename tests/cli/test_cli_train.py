@@ -116,6 +116,27 @@ def test_same_seed_same_bits_other_seed_other_bits(finished: Path, tmp_path: Pat
 @pytest.mark.parametrize(
     "options",
     [
+        ["--preset", "iris"],
+        ["--preset", "iris", "--set", "substrate.hidden=[9,7]", "--set", "rule.rates=[1e-5]",
+         "--set", "encoding.bias_volts=[0.5,0,0]"],
+    ],
+)  # fmt: skip
+def test_compiling_and_cached_kernels_give_the_same_bits(
+    tmp_path: Path, options: list[str]
+) -> None:
+    cache = str(tmp_path / "cache")
+    for name in ("compiling", "cached"):
+        out = str(tmp_path / name)
+        result = hil("train", *options, "--epochs", "5", "--set", "threads=1", "--out", out,
+                     NUMBA_CACHE_DIR=cache)  # fmt: skip
+        assert result.returncode == 0, result.stderr
+    assert list((tmp_path / "cache").rglob("*.nbc"))
+    np.testing.assert_array_equal(final(tmp_path / "cached"), final(tmp_path / "compiling"))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
         [],
         ["--set", "estimator.kind=random_sign"],
         [
