@@ -58,9 +58,9 @@ class ExperimentConfig(Model):
     """One experiment, complete: equal configurations give equal runs."""
 
     description: str = Field(default="", description="For people.")
-    epochs: int = Field(ge=1, description="Passes over the training part.")
-    batch_size: int = Field(ge=1, description="Examples whose gradients are averaged.")
-    seed: int = Field(default=0, ge=0, description="Of everything random.")
+    epochs: int = Field(ge=1, le=10**6, description="Passes over the training part.")
+    batch_size: int = Field(ge=1, le=10**9, description="Examples whose gradients are averaged.")
+    seed: int = Field(default=0, ge=0, lt=2**63, description="Of everything random.")
     precision: Literal["float32", "float64"] = Field(default="float32", description="Of arrays.")
     threads: int = Field(
         default=2,

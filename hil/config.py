@@ -20,9 +20,11 @@ __all__ = [
     "ScheduleConfig",
 ]
 
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Finite = Annotated[float, Field(allow_inf_nan=False)]
+# The bounds lie far outside any bench and well inside float32, so that products stay finite.
+Positive = Annotated[float, Field(ge=1e-18, le=1e12, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
+Finite = Annotated[float, Field(ge=-1e12, le=1e12, allow_inf_nan=False)]
+Decay = Annotated[float, Field(gt=0, le=1)]
 PerGroup = Annotated[tuple[NotNegative, ...], Field(min_length=1)]
 
 
@@ -139,7 +141,9 @@ class ComparisonRuleConfig(Model):
 
     kind: Literal["comparison"] = "comparison"
     steps_siemens: PerGroup = Field(description="One step, or one a crossbar.")
-    threshold_votes: int = Field(default=1, ge=1, description="Net votes that trigger a write.")
+    threshold_votes: int = Field(
+        default=1, ge=1, le=10**9, description="Net votes that trigger a write."
+    )
     dead_zone_volts: NotNegative = Field(default=0.0, description="Closer drops do not vote.")
     against: Literal["free", "opposite"] = Field(
         default="opposite", description="What the drops at +beta are compared with."
@@ -176,7 +180,7 @@ class ExponentialConfig(Model):
     """See :class:`hil.schedules.Exponential`."""
 
     kind: Literal["exponential"] = "exponential"
-    decay: Positive = Field(description="Factor an epoch.")
+    decay: Decay = Field(description="Factor an epoch.")
 
     def build(self) -> schedules.Schedule:
         """The schedule."""
@@ -187,7 +191,7 @@ class StaircaseConfig(Model):
     """See :class:`hil.schedules.Staircase`."""
 
     kind: Literal["staircase"] = "staircase"
-    decay: Positive = Field(description="Factor at each milestone.")
+    decay: Decay = Field(description="Factor at each milestone.")
     milestones: tuple[NotNegative, ...] = Field(description="Epochs.")
 
     def build(self) -> schedules.Schedule:

@@ -59,6 +59,11 @@ def _reported() -> Iterator[None]:
     except HilError as error:
         typer.echo(f"hil: {error.message}", err=True)
         raise typer.Exit(2) from error
+    except MemoryError as error:
+        typer.echo(
+            f"hil: not enough memory: {error}; choose smaller layers or a smaller batch", err=True
+        )
+        raise typer.Exit(2) from error
 
 
 @app.command()
@@ -187,6 +192,8 @@ def _parsed(item: str) -> tuple[str, Any]:
 
     from hil.errors import ConfigurationError
 
+    if not item.isprintable():
+        raise ConfigurationError(f"--set {item!r} has characters that cannot be printed")
     key, equals, text = item.partition("=")
     key = key.strip()
     if not equals or not all(part.strip() for part in key.split(".")):

@@ -17,8 +17,15 @@ from sim_backend.layered.neurons import Floats
 
 __all__ = ["LayeredConfig"]
 
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+# The bounds lie far outside any bench and well inside float32, so that products stay finite.
+Positive = Annotated[float, Field(ge=1e-18, le=1e12, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
+Volts = Annotated[float, Field(ge=-1e6, le=1e6, allow_inf_nan=False)]
+Gain = Annotated[float, Field(ge=1e-3, le=1e3, allow_inf_nan=False)]
+
+
+_MOST_DEVICES = 10**9
+"""More than any array built, and some 30 GB here."""
 
 
 class _Model(BaseModel):
@@ -45,8 +52,8 @@ class ShockleyPairsConfig(_Model):
     saturation_amps: Positive = Field(default=1e-9, description="Saturation current Is.")
     ideality: Positive = Field(default=1.0, description="Ideality factor n.")
     temperature_kelvin: Positive = Field(default=300.15, description="Sets kT/q.")
-    lower_volts: float = Field(description="Source in series with the downward diode.")
-    upper_volts: float = Field(description="Source in series with the upward diode.")
+    lower_volts: Volts = Field(description="Source in series with the downward diode.")
+    upper_volts: Volts = Field(description="Source in series with the upward diode.")
 
     @model_validator(mode="after")
     def _ordered(self) -> ShockleyPairsConfig:
@@ -78,8 +85,8 @@ class LinearConfig(_Model):
 class AmplifierConfig(_Model):
     """Bidirectional amplifiers of the hidden nodes (thesis 4.4.2)."""
 
-    forward_gain: Positive = Field(default=4.0, description="Voltage gain A of the VCVS.")
-    backward_gain: Positive = Field(default=0.25, description="Current gain B of the CCCS.")
+    forward_gain: Gain = Field(default=4.0, description="Voltage gain A of the VCVS.")
+    backward_gain: Gain = Field(default=0.25, description="Current gain B of the CCCS.")
 
 
 class RectifiedUniformConfig(_Model):
@@ -109,7 +116,9 @@ class LayeredConfig(_Model):
     """A stack of crossbars simulated exactly."""
 
     kind: Literal["layered"] = "layered"
-    hidden: tuple[Annotated[int, Field(ge=1)], ...] = Field(description="Hidden layer sizes.")
+    hidden: tuple[Annotated[int, Field(ge=1, le=10**7)], ...] = Field(
+        description="Hidden layer sizes."
+    )
     neurons: NeuronConfig = Field(default=IdealDiodesConfig(), description="Nonlinearity.")
     amplifiers: AmplifierConfig | None = Field(
         default=None, description="Bidirectional amplifiers after each hidden layer."
@@ -124,10 +133,10 @@ class LayeredConfig(_Model):
         default=None, description="Input limit; the largest voltage of the encoding if omitted."
     )
     max_nudge_amps: Positive | None = Field(default=None, description="No limit if omitted.")
-    tolerance: Positive | None = Field(
+    tolerance: Annotated[float, Field(gt=0, le=0.1)] | None = Field(
         default=None, description="Relative residual; 1e-6 for float32, 1e-12 for float64."
     )
-    max_iterations: Annotated[int, Field(ge=1)] = Field(
+    max_iterations: Annotated[int, Field(ge=1, le=10**6)] = Field(
         default=2000, description="Newton steps or sweeps before a sample counts as not settled."
     )
 
@@ -171,6 +180,11 @@ class LayeredConfig(_Model):
         """
         dtype = np.dtype(precision)
         circuit = self._circuit(topology, biased)
+        if circuit.n_devices > _MOST_DEVICES:
+            raise ConfigurationError(
+                f"{circuit.n_devices:.3g} devices would need some "
+                f"{circuit.n_devices * 30e-9:.3g} GB of memory; choose smaller layers"
+            )
         tolerance = self.tolerance or (1e-6 if dtype == np.float32 else 1e-12)
         options = SolverOptions(tolerance, self.max_iterations, threads)
         conductance = self._start(circuit, rng)
