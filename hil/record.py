@@ -57,6 +57,11 @@ class RunFolder:
         """No such folder, or nothing in it."""
         return not self.path.exists() or (self.path.is_dir() and not any(self.path.iterdir()))
 
+    def foreign_files(self) -> list[str]:
+        """Files of the names a run uses, for a folder that has no configuration."""
+        names = ("arrays.h5", "checkpoint.h5", "events.jsonl", "summary.json")
+        return [name for name in names if (self.path / name).exists()]
+
     def create(self) -> None:
         """Make the folder.
 
@@ -167,8 +172,13 @@ class RunFolder:
         if not path.exists():
             return None
         with self._opened(path) as file:
-            values = json.loads(file.attrs["values"])
-            return Checkpoint(values, {name: np.asarray(file[name][()]) for name in file})
+            try:
+                values = dict(json.loads(file.attrs["values"]))
+                return Checkpoint(values, {name: np.asarray(file[name][()]) for name in file})
+            except (KeyError, TypeError, ValueError, OSError) as error:
+                raise RunFolderError(
+                    f"{path} is damaged ({error}); remove it to start anew", path=str(path)
+                ) from error
 
     def drop_checkpoint(self) -> None:
         """The run is finished."""

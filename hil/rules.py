@@ -55,12 +55,19 @@ class _Pulses:
     remainder_siemens: Floats | None = None
 
     def apply(self, substrate: Substrate, delta_siemens: Floats) -> None:
-        """Pulse by the whole part of the accumulated wish."""
+        """Pulse by the whole part of the accumulated wish.
+
+        A wish for more than the window is wide is cut to that: no device can fulfil it.
+        """
         if self.remainder_siemens is None:
-            self.remainder_siemens = np.zeros_like(delta_siemens)
+            self.remainder_siemens = np.zeros(delta_siemens.shape)
+        low, high = substrate.spec.window_siemens
+        pulse = substrate.spec.pulse_siemens
+        most = min(np.ceil((high - low) / pulse), 2.0**31 - 1)
         self.remainder_siemens += delta_siemens
-        counts = np.trunc(self.remainder_siemens / substrate.spec.pulse_siemens)
-        self.remainder_siemens -= counts * substrate.spec.pulse_siemens
+        counts = np.trunc(self.remainder_siemens / pulse).clip(-most, most)
+        self.remainder_siemens -= counts * pulse
+        self.remainder_siemens.clip(-pulse, pulse, out=self.remainder_siemens)
         substrate.pulse(counts.astype(np.int32))
 
     def memory(self) -> dict[str, Floats]:

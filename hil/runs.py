@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -109,6 +110,13 @@ def _claim(
         return config or resolve(), None
     kept = folder.read_config()
     if kept is None:
+        taken = folder.foreign_files()
+        if taken:
+            raise RunFolderError(
+                f"{folder.path} has {taken[0]} but no config.toml, so it is no run folder, and "
+                "nothing in it was touched; name another folder with --out",
+                path=str(folder.path),
+            )
         return config or resolve(), None
     before = resolve(text=kept)
     if config is not None and config != before:
@@ -235,27 +243,36 @@ def _save(experiment: Experiment, folder: RunFolder) -> None:
         arrays["conductance_siemens"] = substrate.read_conductance()
     if isinstance(substrate, CountsWrites):
         arrays["write_counts"] = substrate.write_counts()
-    folder.write_checkpoint(Checkpoint(trainer.snapshot(), arrays))
+    state = {"place": trainer.snapshot(), "config_sha256": _digest(experiment.config)}
+    folder.write_checkpoint(Checkpoint(state, arrays))
     folder.event("checkpoint", epoch=trainer.place.epoch, batch=trainer.place.batch)
 
 
 def _restore(experiment: Experiment, checkpoint: Checkpoint) -> None:
     substrate, trainer = experiment.substrate, experiment.trainer
     arrays = checkpoint.arrays
+    if checkpoint.values.get("config_sha256") != _digest(experiment.config):
+        raise RunFolderError(
+            "the checkpoint belongs to another configuration: config.toml was changed since; "
+            "restore it, or remove checkpoint.h5 to start anew"
+        )
     try:
-        for name, value in checkpoint.values.items():
-            setattr(trainer.place, name, value)
+        trainer.restore(checkpoint.values["place"])
         if isinstance(substrate, LoadsConductance):
             substrate.load_conductance(arrays["conductance_siemens"])
         if isinstance(substrate, CountsWrites):
             substrate.load_write_counts(arrays["write_counts"])
-    except KeyError as error:
+        trainer.rule.recall(
+            {n.removeprefix(_RULE): v for n, v in arrays.items() if n.startswith(_RULE)}
+        )
+    except (KeyError, TypeError, ValueError, UsageError) as error:
         raise RunFolderError(
-            f"the checkpoint lacks {error}; it is damaged. Remove checkpoint.h5 to start anew"
+            f"the checkpoint is damaged ({error}); remove checkpoint.h5 to start anew"
         ) from error
-    trainer.rule.recall(
-        {n.removeprefix(_RULE): v for n, v in arrays.items() if n.startswith(_RULE)}
-    )
+
+
+def _digest(config: ExperimentConfig) -> str:
+    return hashlib.sha256(dump_toml(config).encode()).hexdigest()
 
 
 def _close_folder(experiment: Experiment, folder: RunFolder, summary: dict[str, Any]) -> None:

@@ -167,6 +167,17 @@ class Trainer:
             state["phases_state"] = json.dumps(self._phases.bit_generator.state)
         return state
 
+    def restore(self, snapshot: dict[str, Any]) -> None:
+        """Take :meth:`snapshot` back.
+
+        Raises:
+            ValueError: it does not describe a place in this run.
+        """
+        place = Place(**snapshot)
+        if not (0 <= place.epoch <= self.epochs and 0 <= place.batch < self.n_batches):
+            raise ValueError(f"epoch {place.epoch}, batch {place.batch} is not in this run")
+        self.place = place
+
     def evaluate(self, inputs: Floats, labels: Floats | IntArray) -> Evaluation:
         """Settle every example freely; nothing is programmed.
 

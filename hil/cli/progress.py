@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
@@ -144,4 +145,6 @@ def _figures(progress: Progress, examples: int, seconds: float) -> str:
 
 
 def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    # Nobody reading is no reason to stop training.
+    with contextlib.suppress(OSError):
+        print(text, file=sys.stderr, flush=True)

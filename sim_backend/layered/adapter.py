@@ -164,22 +164,36 @@ class LayeredSubstrate(Substrate):
         """``g -= rate * contrast(terms)``, or ``rate * sign(contrast)``, in one pass a group.
 
         With ``sign_only`` a device whose absolute contrast is at most ``dead_zone`` rests.
+        Terms whose coefficients cancel are phases of the same inputs.
 
         Raises:
-            UsageError: not one rate a group, or a state that is not finite.
+            UsageError: not one finite rate a group, terms of different shapes, or a state that
+                is not finite.
         """
         self._check_open()
         if len(rates) != len(self._devices):
             raise UsageError(
                 f"descend needs {len(self._devices)} rates, one a crossbar; got {len(rates)}"
             )
+        shape = (terms[0].node_volts.shape[:1] if terms else ()) + (self.spec.topology.n_nodes,)
+        if not terms or any(term.node_volts.shape != shape for term in terms):
+            raise UsageError(f"descend needs terms of one shape (batch, {shape[-1]})")
+        if not np.isfinite(rates).all():
+            raise UsageError("a rate is not finite")
         phases = _differences(terms, self._network.dtype)
-        for index, rate in enumerate(rates):
-            weight = self._weights[index]
-            step = rate if sign_only else rate * weight
-            if not self._pass(index, phases, step, sign_only, dead_zone / weight):
-                raise UsageError("a settled state is not finite; leave failed examples out")
-        self._programmed()
+        try:
+            for index, rate in enumerate(rates):
+                weight = self._weights[index]
+                step = rate if sign_only else rate * weight
+                if not self._pass(index, phases, step, sign_only, dead_zone / weight):
+                    raise UsageError(
+                        "a settled state is not finite, or its squares leave the range of "
+                        f"{self._network.dtype}; leave failed examples out, lower the voltages "
+                        "or use float64"
+                    )
+        finally:
+            # Also after a refusal, because the groups before it have been programmed.
+            self._programmed()
 
     def accumulate_comparisons(
         self, first: Drive, second: Drive, dead_zone_volts: float, near: Settled | None = None

@@ -328,3 +328,30 @@ def test_progress_bar_on_a_terminal(tmp_path: Path) -> None:
     text = seen.decode(errors="replace")
     for word in ("loss", "error", "examples/s", "30/30"):
         assert word in text
+
+
+def test_edited_configuration_and_damaged_checkpoint_are_refused(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    process = subprocess.Popen(
+        [sys.executable, "-c", "from hil.cli.main import main; main()", "train", *SMALL,
+         "--epochs", "100000", "--out", str(run)],
+        stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stderr is not None
+    for line in process.stderr:
+        if line.startswith("epoch 2/"):
+            process.send_signal(signal.SIGINT)
+            break
+    process.communicate(timeout=60)
+    kept = (run / "config.toml").read_text()
+    (run / "config.toml").write_text(kept.replace("batch_size = 4", "batch_size = 100"))
+    assert_refused(hil("train", "--resume", "--out", str(run)), "config.toml was changed")
+    (run / "config.toml").write_text(kept)
+    (run / "checkpoint.h5").write_bytes(b"garbage")
+    assert_refused(hil("train", "--resume", "--out", str(run)), "checkpoint.h5")
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "summary.json").write_text('{"mine": 1}')
+    refused = hil("train", *SMALL, "--epochs", "1", "--resume", "--out", str(other))
+    assert_refused(refused, "no run folder")
+    assert json.loads((other / "summary.json").read_text()) == {"mine": 1}

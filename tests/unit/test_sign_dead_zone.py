@@ -63,3 +63,27 @@ def test_only_steep_devices_move(fused: bool, amplified: bool) -> None:
     )
     assert not moved[flat].any()
     assert 0.3 < steep.mean() < 0.5
+
+
+def test_absurd_wishes_are_cut_to_the_window() -> None:
+    """Counts beyond 32 bits must not wrap round and drive a device to the other end."""
+    overrides = {
+        "threads": 1,
+        "rule": {"kind": "sign", "steps_siemens": [1e3], "quantised": True},
+        "substrate.pulse_siemens": 1e-12,
+    }
+    with hil.build(hil.resolve("iris", overrides=overrides)) as experiment:
+        trainer, substrate = experiment.trainer, experiment.substrate
+        volts = trainer.inputs.encode(experiment.dataset.train_inputs[:8])
+        targets = trainer.targets.encode(experiment.dataset.train_targets[:8])
+        free = trainer.scheduler.free(substrate, volts, targets)
+        rng = np.random.default_rng(0)
+        terms, _ = trainer.scheduler.terms(substrate, volts, free, rng)
+        gradient = substrate.spec.energy.contrast(terms)
+        trainer.rule.learn(substrate, trainer.scheduler, volts, free, 1.0, rng)
+        low, high = substrate.spec.window_siemens
+        after = experiment.conductance_siemens()
+    np.testing.assert_allclose(after[gradient < 0], high, rtol=1e-4)
+    np.testing.assert_allclose(after[gradient > 0], low, rtol=0.1, atol=1e-9)
+    assert (gradient < 0).any()
+    assert (gradient > 0).any()
