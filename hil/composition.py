@@ -25,7 +25,6 @@ from hil.config import (
     CrossEntropyConfig,
     EncodingConfig,
     EstimatorConfig,
-    Model,
     RuleConfig,
     ScheduleConfig,
 )
@@ -33,6 +32,7 @@ from hil.data import Dataset, load_dataset
 from hil.data.config import DataConfig
 from hil.encoding import InputEncoder, TargetEncoder
 from hil.errors import ConfigurationError, UsageError
+from hil.model import Model
 from hil.scheduler import Scheduler
 from hil.substrate import ReadsConductance, Substrate
 from hil.training import Evaluation, Progress, Trainer
@@ -173,6 +173,7 @@ def resolve(
     file: Path | None = None,
     overrides: Mapping[str, Any] | None = None,
     text: str | None = None,
+    source: str | None = None,
 ) -> ExperimentConfig:
     """Resolve a preset, file or TOML text, and overrides, into a configuration.
 
@@ -181,6 +182,7 @@ def resolve(
         file: TOML file.
         overrides: values by dotted key, such as ``substrate.hidden``.
         text: TOML.
+        source: what to call ``text`` in messages.
 
     Raises:
         ConfigurationError: unreadable, not TOML, an unknown key or a value out of range.
@@ -188,15 +190,14 @@ def resolve(
     given = [name for name, v in (("preset", preset), ("file", file), ("text", text)) if v]
     if len(given) > 1:
         raise ConfigurationError(f"give only one of {' and '.join(given)}")
-    source = f"preset {preset or 'digits'}"
     if file is not None:
-        source = str(file)
-        text = _read_file(file)
+        source, text = str(file), _read_file(file)
     elif text is None:
-        text = preset_text(preset or "digits")
+        source, text = f"preset {preset or 'digits'}", preset_text(preset or "digits")
+    source = source or "the given TOML"
     try:
         values = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ConfigurationError(f"{source} is not valid TOML: {error}", source=source) from error
     for key, value in (overrides or {}).items():
         _set(values, key, value)

@@ -7,31 +7,21 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from hil import costs, estimators, rules, schedules
+from hil.model import Finite, Model, NotNegative, Positive
 
 __all__ = [
     "CostConfig",
     "EncodingConfig",
     "EstimatorConfig",
-    "Model",
     "RuleConfig",
     "ScheduleConfig",
 ]
 
-# The bounds lie far outside any bench and well inside float32, so that products stay finite.
-Positive = Annotated[float, Field(ge=1e-18, le=1e12, allow_inf_nan=False)]
-NotNegative = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
-Finite = Annotated[float, Field(ge=-1e12, le=1e12, allow_inf_nan=False)]
 Decay = Annotated[float, Field(gt=0, le=1)]
 PerGroup = Annotated[tuple[NotNegative, ...], Field(min_length=1)]
-
-
-class Model(BaseModel):
-    """Frozen, and strict about unknown keys."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class EncodingConfig(Model):

@@ -5,6 +5,7 @@
     RUN/
     ├── config.toml       the resolved configuration; enough to run it again
     ├── events.jsonl      append-only, one JSON object a line: start, epoch, checkpoint, stop
+    ├── .lock             held by the process that trains into the folder
     ├── checkpoint.h5     state between two batches, replaced atomically; gone when finished
     ├── arrays.h5         /final/conductance_siemens and write_counts, /initial/conductance_siemens,
     │                     /topology/tail_node and head_node; devices in topology order
@@ -23,6 +24,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import filelock
 import h5py
 import numpy as np
 
@@ -30,6 +32,8 @@ from hil.arrays import Floats
 from hil.errors import RunFolderError
 
 __all__ = ["Checkpoint", "RunFolder"]
+
+_LOCK = ".lock"
 
 Arrays = Mapping[str, np.ndarray[Any, Any]]
 
@@ -55,30 +59,54 @@ class RunFolder:
     @property
     def is_empty(self) -> bool:
         """No such folder, or nothing in it."""
-        return not self.path.exists() or (self.path.is_dir() and not any(self.path.iterdir()))
+        return not self.path.is_dir() or all(p.name == _LOCK for p in self.path.iterdir())
 
     def foreign_files(self) -> list[str]:
         """Files of the names a run uses, for a folder that has no configuration."""
         names = ("arrays.h5", "checkpoint.h5", "events.jsonl", "summary.json")
         return [name for name in names if (self.path / name).exists()]
 
-    def create(self) -> None:
-        """Make the folder.
+    @contextlib.contextmanager
+    def reserved(self) -> Iterator[None]:
+        """Make the folder and keep other processes from training into it.
+
+        On leaving, a folder that nothing was written to is removed if it was made here.
 
         Raises:
-            RunFolderError: it cannot be made or written to.
+            RunFolderError: it cannot be made or written to, or another process has it.
         """
+        lock, made = self._lock()
         try:
+            yield
+        finally:
+            lock.release()
+            if self.is_empty:
+                with contextlib.suppress(OSError):
+                    (self.path / _LOCK).unlink(missing_ok=True)
+                    if made:
+                        self.path.rmdir()
+
+    def _lock(self) -> tuple[filelock.BaseFileLock, bool]:
+        try:
+            made = not os.path.exists(self.path)
             self.path.mkdir(parents=True, exist_ok=True)
-            probe = self.path / ".writable"
-            probe.touch()
-            probe.unlink()
-        except OSError as error:
+            lock = filelock.FileLock(self.path / _LOCK, timeout=0)
+            lock.acquire()
+        except filelock.Timeout as error:
             raise RunFolderError(
-                f"cannot write to the run folder {self.path}: {error.strerror}; "
-                "name another one with --out",
+                f"another process is training into {self.path}; wait for it, "
+                "or name another folder with --out",
                 path=str(self.path),
             ) from error
+        except OSError as error:
+            what = (
+                f"{self.path} is a file; name a folder with --out"
+                if isinstance(error, FileExistsError)
+                else f"cannot write to the run folder {self.path}: {error.strerror or error}; "
+                "name another one with --out"
+            )
+            raise RunFolderError(what, path=str(self.path)) from error
+        return lock, made
 
     def write_config(self, text: str) -> None:
         """Keep the resolved configuration (TOML)."""
@@ -91,8 +119,10 @@ class RunFolder:
     def event(self, kind: str, **values: Any) -> None:
         """Append to the event log; on disk when this returns."""
         line = json.dumps({"event": kind, "unix_seconds": time.time(), **values})
-        with (self.path / "events.jsonl").open("a", encoding="utf-8") as log:
-            log.write(line + "\n")
+        with self._writing("events.jsonl") as path, path.open("ab+") as log:
+            if log.tell() and log.seek(-1, os.SEEK_END) and log.read(1) != b"\n":
+                line = "\n" + line  # a crash cut the last line short; it stays as it is
+            log.write(line.encode() + b"\n")
             log.flush()
             os.fsync(log.fileno())
 
@@ -111,29 +141,45 @@ class RunFolder:
             return None
         try:
             summary = json.loads(text)
-        except json.JSONDecodeError as error:
+        except (json.JSONDecodeError, RecursionError):
+            summary = None
+        if not isinstance(summary, dict):
             raise RunFolderError(
-                f"{self.path / 'summary.json'} is not valid JSON; the run cannot be trusted. "
-                "Train again into another folder",
+                f"{self.path / 'summary.json'} is not what a run wrote; the run cannot be "
+                "trusted. Train again into another folder",
                 path=str(self.path),
-            ) from error
-        return dict(summary)
+            )
+        return summary
 
     def write_arrays(self, group: str, arrays: Arrays) -> None:
         """Add a group of datasets to ``arrays.h5``, replacing one of that name."""
-        target, scratch = self.path / "arrays.h5", self.path / ".arrays.h5.new"
-        if target.exists():
-            scratch.write_bytes(target.read_bytes())
-        else:
-            scratch.unlink(missing_ok=True)
-        with h5py.File(scratch, "a") as file:
-            if group in file:
-                del file[group]
-            for name, values in arrays.items():
-                file.create_dataset(
-                    f"{group}/{name}", data=values, compression="gzip", shuffle=True
-                )
-        os.replace(scratch, target)
+        with self._writing("arrays.h5") as target:
+            scratch = self.path / ".arrays.h5.new"
+            if target.exists():
+                scratch.write_bytes(target.read_bytes())
+            else:
+                scratch.unlink(missing_ok=True)
+            with h5py.File(scratch, "a") as file:
+                if group in file:
+                    del file[group]
+                for name, values in arrays.items():
+                    file.create_dataset(
+                        f"{group}/{name}", data=values, compression="gzip", shuffle=True
+                    )
+            os.replace(scratch, target)
+
+    def drop_arrays(self) -> None:
+        """Forget ``arrays.h5``."""
+        with self._writing("arrays.h5") as path:
+            path.unlink(missing_ok=True)
+
+    def has_array(self, name: str) -> bool:
+        """Whether ``arrays.h5`` can be read and has a dataset of that name."""
+        try:
+            self.read_array(name)
+        except RunFolderError:
+            return False
+        return True
 
     def read_array(self, name: str) -> Floats:
         """A dataset of ``arrays.h5``.
@@ -149,18 +195,25 @@ class RunFolder:
                     "Finish it with: hil train --resume --out " + str(self.path),
                     path=str(path),
                 )
-            return np.asarray(file[name][()])
+            try:
+                return np.asarray(file[name][()])
+            except (OSError, TypeError, AttributeError) as error:
+                raise RunFolderError(
+                    f"{path} is damaged ({error}); train again into another folder",
+                    path=str(path),
+                ) from error
 
     def write_checkpoint(self, checkpoint: Checkpoint) -> None:
         """Replace the checkpoint; a crash leaves the old one or the new one."""
-        scratch = self.path / ".checkpoint.h5.new"
-        with h5py.File(scratch, "w") as file:
-            file.attrs["values"] = json.dumps(checkpoint.values)
-            for name, values in checkpoint.arrays.items():
-                file.create_dataset(name, data=values)
-        with scratch.open("rb") as written:
-            os.fsync(written.fileno())
-        os.replace(scratch, self.path / "checkpoint.h5")
+        with self._writing("checkpoint.h5") as target:
+            scratch = self.path / ".checkpoint.h5.new"
+            with h5py.File(scratch, "w") as file:
+                file.attrs["values"] = json.dumps(checkpoint.values)
+                for name, values in checkpoint.arrays.items():
+                    file.create_dataset(name, data=values)
+            with scratch.open("rb") as written:
+                os.fsync(written.fileno())
+            os.replace(scratch, target)
 
     def read_checkpoint(self) -> Checkpoint | None:
         """The checkpoint, or None.
@@ -182,7 +235,8 @@ class RunFolder:
 
     def drop_checkpoint(self) -> None:
         """The run is finished."""
-        (self.path / "checkpoint.h5").unlink(missing_ok=True)
+        with self._writing("checkpoint.h5") as path:
+            path.unlink(missing_ok=True)
 
     @contextlib.contextmanager
     def _opened(self, path: Path) -> Iterator[h5py.File]:
@@ -207,9 +261,23 @@ class RunFolder:
             ) from error  # fmt: skip
 
     def _replace(self, name: str, content: bytes) -> None:
-        scratch = self.path / f".{name}.new"
-        with scratch.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(scratch, self.path / name)
+        with self._writing(name) as target:
+            scratch = self.path / f".{name}.new"
+            with scratch.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(scratch, target)
+
+    @contextlib.contextmanager
+    def _writing(self, name: str) -> Iterator[Path]:
+        path = self.path / name
+        try:
+            yield path
+        except (OSError, RuntimeError) as error:  # HDF5 reports some failures as the latter
+            why = (isinstance(error, OSError) and error.strerror) or str(error).splitlines()[0]
+            raise RunFolderError(
+                f"cannot write {path}: {why}. What was written before is intact: make room or "
+                f"restore access, then go on with: hil train --resume --out {self.path}",
+                path=str(path),
+            ) from error

@@ -59,6 +59,9 @@ def _reported() -> Iterator[None]:
     except HilError as error:
         typer.echo(f"hil: {error.message}", err=True)
         raise typer.Exit(2) from error
+    except KeyboardInterrupt:
+        typer.echo("hil: broken off; what the run folder holds stays as it is", err=True)
+        raise typer.Exit(130) from None
     except MemoryError as error:
         typer.echo(
             f"hil: not enough memory: {error}; choose smaller layers or a smaller batch", err=True
@@ -88,8 +91,10 @@ def train(
     with _reported():
         from hil.runs import train_run
 
-        named = any(v is not None and v != [] for v in (preset, config, seed, epochs, set_))
-        chosen = _resolved(preset, config, seed, epochs, set_) if named else None
+        changes = _overrides(seed, epochs, set_)
+        # Options alone change the folder's own configuration when a run is resumed.
+        bare = preset is None and config is None
+        chosen = changes if bare else _resolved(preset, config, changes)
         with make_listener(quiet=json_) as listener:
             result = train_run(chosen, out, data_directory=data, resume=resume, listener=listener)
         if json_:
@@ -114,8 +119,7 @@ def evaluate(
     if json_:
         _print_json(result)
         return
-    typer.echo(f"test error   {result['test_error_percent']:.3f} %")
-    typer.echo(f"train error  {result['train_error_percent']:.3f} %")
+    _print_errors(result)
     if result["unsettled_test_examples"]:
         typer.echo(f"not settled  {result['unsettled_test_examples']} test examples")
 
@@ -158,7 +162,8 @@ def config_show(
     with _reported():
         from hil.composition import dump_toml
 
-        typer.echo(dump_toml(_resolved(preset, config, seed, epochs, set_)), nl=False)
+        resolved = _resolved(preset, config, _overrides(seed, epochs, set_))
+        typer.echo(dump_toml(resolved), nl=False)
 
 
 @config_app.command("schema")
@@ -169,21 +174,19 @@ def config_schema() -> None:
     _print_json(ExperimentConfig.model_json_schema())
 
 
-def _resolved(
-    preset: str | None,
-    file: Path | None,
-    seed: int | None,
-    epochs: int | None,
-    sets: list[str] | None,
-) -> ExperimentConfig:
+def _resolved(preset: str | None, file: Path | None, overrides: dict[str, Any]) -> ExperimentConfig:
     from hil.composition import resolve
 
+    return resolve(preset, file, overrides)
+
+
+def _overrides(seed: int | None, epochs: int | None, sets: list[str] | None) -> dict[str, Any]:
     overrides = dict(_parsed(item) for item in sets or [])
     if seed is not None:
         overrides["seed"] = seed
     if epochs is not None:
         overrides["epochs"] = epochs
-    return resolve(preset, file, overrides)
+    return overrides
 
 
 def _parsed(item: str) -> tuple[str, Any]:
@@ -200,7 +203,13 @@ def _parsed(item: str) -> tuple[str, Any]:
         raise ConfigurationError(f"--set takes key=value, such as epochs=5; got {item!r}")
     try:
         return key, tomllib.loads(f"value = {text}")["value"]
+    except RecursionError:
+        raise ConfigurationError(f"--set {key}: too deeply nested") from None
     except tomllib.TOMLDecodeError:
+        pass
+    try:
+        return key, float(text)  # TOML knows no .5 and no 1.
+    except ValueError:
         return key, text.strip()
 
 
@@ -212,14 +221,13 @@ def _print_json(value: Any) -> None:
 
 def _print_summary(summary: dict[str, Any], out: Path | None, already: bool) -> None:
     if summary["status"] == "interrupted":
-        typer.echo(f"interrupted in epoch {summary['epochs'] + 1}")
+        typer.echo(f"interrupted after {summary['examples']} examples")
         if out is not None:
             typer.echo(f"go on with: hil train --resume --out {out}")
         return
     if already:
         typer.echo(f"the run in {out} has finished; nothing to do")
-    typer.echo(f"test error   {summary['test_error_percent']:.3f} %")
-    typer.echo(f"train error  {summary['train_error_percent']:.3f} %")
+    _print_errors(summary)
     typer.echo(
         f"training     {summary['train_seconds']:.1f} s, "
         f"{summary['examples_per_second']:.0f} examples/s, {summary['epochs']} epochs"
@@ -229,6 +237,13 @@ def _print_summary(summary: dict[str, Any], out: Path | None, already: bool) -> 
         typer.echo(f"not settled  {summary['skipped_examples']} training examples, left out")
     if out is not None and not already:
         typer.echo(f"run folder   {out}")
+
+
+def _print_errors(result: dict[str, Any]) -> None:
+    for part in ("test", "train"):
+        percent = result[f"{part}_error_percent"]
+        shown = "undefined: the targets do not vary" if percent is None else f"{percent:.3f} %"
+        typer.echo(f"{part + ' error':12} {shown}")
 
 
 def main() -> None:

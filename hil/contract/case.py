@@ -58,6 +58,14 @@ class Case:
         scale = max(float(np.max(np.abs(v))) for v in volts)
         return SIGMAS * self.spec.noise_volts + MARGIN * self.spec.settle_tolerance * scale
 
+    def least_move(self, *states: Settled) -> float:
+        """Change of an output, volts, that is more than noise and an unfinished settling.
+
+        Without the safety factor: where settling is coarse, a nudge must still be seen.
+        """
+        scale = max(float(np.max(np.abs(self.outputs(state)))) for state in states)
+        return SIGMAS * self.spec.noise_volts + self.spec.settle_tolerance * scale
+
     def siemens_tolerance(self, dtype: np.dtype[np.floating]) -> float:
         """Rounding and noise of a programmed conductance."""
         rounding = MARGIN * float(np.finfo(dtype).eps) * self.spec.window_siemens[1]

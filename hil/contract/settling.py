@@ -117,7 +117,7 @@ def _nudge_acts(case: Case) -> None:
     for sign in (1.0, -1.0):
         nudged = case.settle(inputs, sign * level * unit)
         rise = sign * (case.outputs(nudged) - case.outputs(free))[chosen, chosen]
-        least = case.volts_tolerance(free.node_volts, nudged.node_volts)
+        least = case.least_move(free, nudged)
         k = int(rise.argmin())
         require(
             rise[k] > least,

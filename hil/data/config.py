@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from hil.data.prepare import Scale
 from hil.data.targets import Task
+from hil.model import Model
 
 __all__ = [
     "DataConfig",
@@ -19,10 +20,8 @@ __all__ = [
 ]
 
 
-class _DataModel(BaseModel):
+class _DataModel(Model):
     """What all data configurations share."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     holdout: int = Field(
         default=0,

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Annotated, Literal, TypeAlias
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from hil.errors import ConfigurationError
+from hil.model import Model, NotNegative, Positive
 from hil.topology import Topology, layered
 from sim_backend.layered import neurons as models
 from sim_backend.layered.adapter import LayeredSubstrate
@@ -17,9 +18,6 @@ from sim_backend.layered.neurons import Floats
 
 __all__ = ["LayeredConfig"]
 
-# The bounds lie far outside any bench and well inside float32, so that products stay finite.
-Positive = Annotated[float, Field(ge=1e-18, le=1e12, allow_inf_nan=False)]
-NotNegative = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
 Volts = Annotated[float, Field(ge=-1e6, le=1e6, allow_inf_nan=False)]
 Gain = Annotated[float, Field(ge=1e-3, le=1e3, allow_inf_nan=False)]
 
@@ -28,11 +26,7 @@ _MOST_DEVICES = 10**9
 """More than any array built, and some 30 GB here."""
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class IdealDiodesConfig(_Model):
+class IdealDiodesConfig(Model):
     """Half of each hidden layer excitatory (V >= 0), half inhibitory (V <= 0)."""
 
     kind: Literal["ideal_diodes"] = "ideal_diodes"
@@ -45,7 +39,7 @@ class IdealDiodesConfig(_Model):
         )
 
 
-class ShockleyPairsConfig(_Model):
+class ShockleyPairsConfig(Model):
     """Antiparallel Shockley diodes with series sources on every hidden node (thesis 4.4.1)."""
 
     kind: Literal["shockley_pairs"] = "shockley_pairs"
@@ -72,7 +66,7 @@ class ShockleyPairsConfig(_Model):
         )
 
 
-class LinearConfig(_Model):
+class LinearConfig(Model):
     """No diodes: a linear resistor network."""
 
     kind: Literal["linear"] = "linear"
@@ -82,21 +76,21 @@ class LinearConfig(_Model):
         return models.Linear()
 
 
-class AmplifierConfig(_Model):
+class AmplifierConfig(Model):
     """Bidirectional amplifiers of the hidden nodes (thesis 4.4.2)."""
 
     forward_gain: Gain = Field(default=4.0, description="Voltage gain A of the VCVS.")
     backward_gain: Gain = Field(default=0.25, description="Current gain B of the CCCS.")
 
 
-class RectifiedUniformConfig(_Model):
+class RectifiedUniformConfig(Model):
     """Uniform in +-scale/sqrt(rows), negative values becoming 0 (energy-based-learning)."""
 
     kind: Literal["rectified_uniform"] = "rectified_uniform"
     scale_siemens: tuple[Positive, ...] = Field(min_length=1, description="One, or one a crossbar.")
 
 
-class UniformConfig(_Model):
+class UniformConfig(Model):
     """Uniform between two conductances."""
 
     kind: Literal["uniform"] = "uniform"
@@ -112,7 +106,7 @@ InitialConfig: TypeAlias = Annotated[
 ]
 
 
-class LayeredConfig(_Model):
+class LayeredConfig(Model):
     """A stack of crossbars simulated exactly."""
 
     kind: Literal["layered"] = "layered"

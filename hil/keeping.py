@@ -1,0 +1,146 @@
+"""What a run keeps in its folder: start, checkpoints, the end and the summary."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from typing import Any
+
+import numpy as np
+
+from hil.composition import Experiment, ExperimentConfig, dump_toml
+from hil.errors import RunFolderError, UsageError
+from hil.record import Checkpoint, RunFolder
+from hil.substrate import CountsWrites, LoadsConductance, ReadsConductance
+from hil.training import Evaluation
+
+__all__ = ["close_folder", "finite", "open_folder", "save", "summarise"]
+
+_RULE = "rule_"
+"""Prefix of the rule's arrays in a checkpoint."""
+
+
+def open_folder(experiment: Experiment, folder: RunFolder) -> None:
+    """Begin the record of a run, or take up an interrupted one where it stopped.
+
+    Raises:
+        RunFolderError: the checkpoint is damaged, belongs to another configuration, or the
+            folder cannot be written to.
+    """
+    checkpoint = folder.read_checkpoint()
+    folder.write_config(dump_toml(experiment.config))
+    if checkpoint is not None:
+        if not folder.has_array("initial/conductance_siemens"):
+            _write_start(experiment, folder)
+        _restore(experiment, checkpoint)
+        folder.event("resume", epoch=experiment.trainer.place.epoch)
+        return
+    folder.event("start", seed=experiment.config.seed, threads=experiment.config.threads)
+    _write_start(experiment, folder)
+
+
+def _write_start(experiment: Experiment, folder: RunFolder) -> None:
+    """Begin ``arrays.h5`` anew; the substrate must be as it was made."""
+    folder.drop_arrays()
+    topology = experiment.substrate.spec.topology
+    folder.write_arrays(
+        "topology",
+        {
+            "tail_node": topology.tails.astype(np.int32),
+            "head_node": topology.heads.astype(np.int32),
+        },
+    )
+    if isinstance(experiment.substrate, ReadsConductance):
+        start = experiment.substrate.read_conductance()
+        folder.write_arrays("initial", {"conductance_siemens": start})
+
+
+def save(experiment: Experiment, folder: RunFolder) -> None:
+    """Write a checkpoint between two batches."""
+    substrate, trainer = experiment.substrate, experiment.trainer
+    arrays: dict[str, np.ndarray[Any, Any]] = {}
+    for name, values in trainer.rule.memory().items():
+        arrays[_RULE + name] = values
+    if isinstance(substrate, ReadsConductance):
+        arrays["conductance_siemens"] = substrate.read_conductance()
+    if isinstance(substrate, CountsWrites):
+        arrays["write_counts"] = substrate.write_counts()
+    state = {"place": trainer.snapshot(), "config_sha256": _digest(experiment.config)}
+    folder.write_checkpoint(Checkpoint(state, arrays))
+    folder.event("checkpoint", epoch=trainer.place.epoch, batch=trainer.place.batch)
+
+
+def _restore(experiment: Experiment, checkpoint: Checkpoint) -> None:
+    substrate, trainer = experiment.substrate, experiment.trainer
+    arrays = checkpoint.arrays
+    if checkpoint.values.get("config_sha256") != _digest(experiment.config):
+        raise RunFolderError(
+            "the checkpoint belongs to another configuration: config.toml was changed since; "
+            "restore it, or remove checkpoint.h5 to start anew"
+        )
+    try:
+        trainer.restore(checkpoint.values["place"])
+        if isinstance(substrate, LoadsConductance):
+            substrate.load_conductance(arrays["conductance_siemens"])
+        if isinstance(substrate, CountsWrites):
+            substrate.load_write_counts(arrays["write_counts"])
+        trainer.rule.recall(
+            {n.removeprefix(_RULE): v for n, v in arrays.items() if n.startswith(_RULE)}
+        )
+    except (KeyError, TypeError, ValueError, UsageError) as error:
+        raise RunFolderError(
+            f"the checkpoint is damaged ({error}); remove checkpoint.h5 to start anew"
+        ) from error
+
+
+def _digest(config: ExperimentConfig) -> str:
+    return hashlib.sha256(dump_toml(config).encode()).hexdigest()
+
+
+def close_folder(experiment: Experiment, folder: RunFolder, summary: dict[str, Any]) -> None:
+    """Write what came of the run, finished or interrupted."""
+    substrate = experiment.substrate
+    final: dict[str, np.ndarray[Any, Any]] = {}
+    if isinstance(substrate, ReadsConductance):
+        final["conductance_siemens"] = substrate.read_conductance()
+    if isinstance(substrate, CountsWrites):
+        final["write_counts"] = substrate.write_counts()
+    if summary["status"] == "finished":
+        folder.write_arrays("final", final)
+    folder.write_summary(summary)
+    folder.event("stop", status=summary["status"])
+    if summary["status"] == "finished":
+        folder.drop_checkpoint()
+
+
+def summarise(
+    experiment: Experiment, status: str, test: Evaluation | None, train: Evaluation | None
+) -> dict[str, Any]:
+    """The summary, as in ``summary.json``; evaluations are None for an interrupted run."""
+    place, substrate = experiment.trainer.place, experiment.substrate
+    writes = substrate.write_counts() if isinstance(substrate, CountsWrites) else None
+    return {
+        "status": status,
+        "test_error_percent": test and finite(test.error_percent),
+        "train_error_percent": train and finite(train.error_percent),
+        "test_cost_volts2": test and finite(test.cost_volts2),
+        "train_cost_volts2": train and finite(train.cost_volts2),
+        "unsettled_test_examples": test and test.unsettled,
+        "epochs": place.epoch,
+        "examples": place.examples,
+        "skipped_examples": place.skipped,
+        "train_seconds": round(place.seconds, 3),
+        "examples_per_second": round(place.examples / place.seconds, 1) if place.seconds else 0.0,
+        "writes_per_device": None if writes is None else float(writes.mean()),
+        "most_written_device": None if writes is None else int(writes.max()),
+        "substrate": substrate.spec.kind,
+        "devices": substrate.spec.topology.n_devices,
+        "data": experiment.dataset.name,
+        "seed": experiment.config.seed,
+        "threads": experiment.config.threads,
+    }
+
+
+def finite(value: float) -> float | None:
+    """The value to ten digits, or None, which JSON can hold: no target varies, say."""
+    return float(f"{value:.10g}") if math.isfinite(value) else None
