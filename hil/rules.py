@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass, field
-from typing import Protocol, TypeGuard
+from typing import Any, Protocol, TypeAlias, TypeGuard
 
 import numpy as np
 
-from hil.arrays import BoolArray, Floats
+from hil.arrays import BoolArray, Floats, IntArray
 from hil.errors import ConfigurationError
 from hil.scheduler import FreePhase, Scheduler
 from hil.substrate import Adjusts, Descends, Substrate
 
 __all__ = ["ComparisonRule", "GradientRule", "SignRule", "UpdateRule", "per_group"]
+
+
+Memory: TypeAlias = dict[str, np.ndarray[Any, Any]]
+"""What a rule must keep to resume: arrays by name."""
 
 
 class UpdateRule(Protocol):
@@ -39,11 +43,11 @@ class UpdateRule(Protocol):
         """
         ...
 
-    def memory(self) -> dict[str, Floats]:
+    def memory(self) -> Memory:
         """What must be kept to resume: arrays by name."""
         ...
 
-    def recall(self, memory: dict[str, Floats]) -> None:
+    def recall(self, memory: Memory) -> None:
         """Take :meth:`memory` back."""
         ...
 
@@ -70,10 +74,10 @@ class _Pulses:
         self.remainder_siemens.clip(-pulse, pulse, out=self.remainder_siemens)
         substrate.pulse(counts.astype(np.int32))
 
-    def memory(self) -> dict[str, Floats]:
+    def memory(self) -> Memory:
         return {} if self.remainder_siemens is None else {"remainder": self.remainder_siemens}
 
-    def recall(self, memory: dict[str, Floats]) -> None:
+    def recall(self, memory: Memory) -> None:
         self.remainder_siemens = memory.get("remainder")
 
 
@@ -129,11 +133,11 @@ class GradientRule:
             self._pulses.apply(substrate, delta)
         return ok
 
-    def memory(self) -> dict[str, Floats]:
+    def memory(self) -> Memory:
         """See :class:`UpdateRule`."""
         return self._pulses.memory()
 
-    def recall(self, memory: dict[str, Floats]) -> None:
+    def recall(self, memory: Memory) -> None:
         """See :class:`UpdateRule`."""
         self._pulses.recall(memory)
 
@@ -181,11 +185,11 @@ class SignRule:
             self._pulses.apply(substrate, delta)
         return ok
 
-    def memory(self) -> dict[str, Floats]:
+    def memory(self) -> Memory:
         """See :class:`UpdateRule`."""
         return self._pulses.memory()
 
-    def recall(self, memory: dict[str, Floats]) -> None:
+    def recall(self, memory: Memory) -> None:
         """See :class:`UpdateRule`."""
         self._pulses.recall(memory)
 
@@ -196,7 +200,8 @@ class ComparisonRule:
 
     Each device's counter adds the batch-summed votes "the nudged drop is the larger one"
     (thesis 4.3.3).  When it reaches the threshold the device is programmed one step against
-    the sign, and the threshold is taken off the counter; the rest stays.
+    the sign, and the threshold is taken off the counter.  What stays is cut to less than the
+    threshold, so that a device is not driven on by votes of long ago.
 
     Attributes:
         steps_siemens: one a device group.
@@ -211,7 +216,7 @@ class ComparisonRule:
     dead_zone_volts: float = 0.0
     against_free: bool = False
     quantised: bool = False
-    _counters: Floats | None = None
+    _counters: IntArray | None = None
     _pulses: _Pulses = field(default_factory=_Pulses)
 
     def learn(
@@ -228,10 +233,12 @@ class ComparisonRule:
             substrate, input_volts, free, self.dead_zone_volts, self.against_free
         )
         if self._counters is None:
-            self._counters = np.zeros(result.votes.size, np.float32)
+            self._counters = np.zeros(result.votes.size, np.int32)
+        most = self.threshold_votes - 1
         self._counters += result.votes
-        write = np.trunc(self._counters / self.threshold_votes).clip(-1, 1)
+        write = np.sign(self._counters) * (np.abs(self._counters) > most)
         self._counters -= write * self.threshold_votes
+        self._counters.clip(-most, most, out=self._counters)
         delta = -factor * _spread(self.steps_siemens, substrate) * write
         if isinstance(substrate, Adjusts) and not self.quantised:
             substrate.adjust(delta)
@@ -239,12 +246,12 @@ class ComparisonRule:
             self._pulses.apply(substrate, delta)
         return result.ok
 
-    def memory(self) -> dict[str, Floats]:
+    def memory(self) -> Memory:
         """See :class:`UpdateRule`."""
         own = {} if self._counters is None else {"counters": self._counters}
         return own | self._pulses.memory()
 
-    def recall(self, memory: dict[str, Floats]) -> None:
+    def recall(self, memory: Memory) -> None:
         """See :class:`UpdateRule`."""
         self._counters = memory.get("counters")
         self._pulses.recall(memory)

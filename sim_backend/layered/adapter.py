@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hil.arrays import Floats, IntArray
+from hil.arrays import Floats, IntArray, is_frozen
 from hil.energy import ResistorEnergy, Term, is_balanced
 from hil.errors import ConfigurationError, UsageError
 from hil.substrate import Comparisons, Drive, Settled, Substrate, SubstrateSpec
@@ -108,10 +108,9 @@ class LayeredSubstrate(Substrate):
         volts = np.empty((batch, self.spec.topology.n_nodes), network.dtype)
         volts[:, :n_inputs] = given
         held = self._held_volts
-        inputs = volts[:, :n_inputs]
-        if held is None or len(held) != batch or (held != inputs).any():
+        if held is not given and (held is None or not np.array_equal(held, given)):
             self._held_currents = network.inject(volts)
-            self._held_volts = inputs.copy()
+            self._held_volts = given if is_frozen(given) else given.copy()
         start = None
         if near is not None and len(near.node_volts) == batch:
             start = tuple(near.node_volts[:, nodes] for nodes in self._layer_nodes)

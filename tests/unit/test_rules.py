@@ -273,12 +273,12 @@ def test_sign_steps_below_a_pulse_add_up() -> None:
 def test_every_vote_counts_without_a_threshold() -> None:
     substrate = Voting([[1, -1, 0, 3, -2, 0]])
     ok = learn(ComparisonRule((2 * PULSE, 3 * PULSE)), substrate)
-    # More than the threshold is one write: the rest stays on the counter.
+    # More than the threshold is one write.
     np.testing.assert_array_equal(substrate.pulses, [[-2, 2, 0, -2, 3, 0]])
     np.testing.assert_array_equal(ok, [True, False, True])
 
 
-def test_counters_trigger_at_the_threshold_and_keep_their_rest() -> None:
+def test_counters_trigger_at_the_threshold_and_keep_less_than_it() -> None:
     substrate = Voting([[2, -2, 4, 1, 0, 7], [1, 0, 1, -2, 0, 0], [1, -1, 1, -2, 0, 0]])
     rule = ComparisonRule((PULSE, PULSE), threshold_votes=3)
     for _ in range(3):
@@ -286,12 +286,12 @@ def test_counters_trigger_at_the_threshold_and_keep_their_rest() -> None:
     np.testing.assert_array_equal(
         substrate.pulses,
         [
-            [0, 0, -1, 0, 0, -1],  # counters 2 -2 1 1 0 4
-            [-1, 0, 0, 0, 0, -1],  # counters 0 -2 2 -1 0 1
-            [0, 1, -1, 1, 0, 0],  # counters 1 0 0 0 0 1
+            [0, 0, -1, 0, 0, -1],  # counters 2 -2 1 1 0 4, cut to 2
+            [-1, 0, 0, 0, 0, 0],  # counters 0 -2 2 -1 0 2
+            [0, 1, -1, 1, 0, 0],  # counters 1 0 0 0 0 2
         ],
     )
-    np.testing.assert_array_equal(rule.memory()["counters"], [1, 0, 0, 0, 0, 1])
+    np.testing.assert_array_equal(rule.memory()["counters"], [1, 0, 0, 0, 0, 2])
 
 
 def test_comparison_memory_resumes() -> None:
