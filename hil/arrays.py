@@ -7,15 +7,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["BoolArray", "Floats", "IntArray", "is_frozen"]
+__all__ = ["AnyArray", "BoolArray", "Floats", "IntArray", "is_frozen"]
 
 Floats = NDArray[np.floating]
 """float32 or float64."""
 IntArray = NDArray[np.integer]
 BoolArray = NDArray[np.bool_]
+AnyArray = np.ndarray[Any, Any]
 
 
-def is_frozen(array: np.ndarray[Any, Any]) -> bool:
+def is_frozen(array: AnyArray) -> bool:
     """Whether the array and everything it is a view of is read-only, so that it stays as it is.
 
     What was found out about a frozen array holds as long as one keeps a reference to it.

@@ -136,6 +136,13 @@ class Substrate(abc.ABC):
         """
         self._check_open()
         self._check_drive(drive)
+        if near is not None:
+            wanted = (len(drive.input_volts), self.spec.topology.n_nodes)
+            if near.node_volts.shape != wanted:
+                raise UsageError(
+                    f"near must hold node voltages of shape {wanted}, a state of this batch; "
+                    f"got {near.node_volts.shape}"
+                )
         return self._settle(drive, near)
 
     @final
@@ -260,6 +267,7 @@ class Descends(Protocol):
     ) -> None:
         """``g -= rate * contrast(terms)``, or its sign, group by group, within the window.
 
+        Terms whose coefficients cancel must be phases of the same inputs.
         With ``sign_only`` a device whose absolute contrast is at most ``dead_zone`` rests.
         """
         ...

@@ -90,6 +90,7 @@ def _near_does_not_matter(case: Case) -> None:
         "an opposite state": down,
         "other examples": Settled(free.node_volts[::-1].copy(), free.ok),
         "zero": Settled(np.zeros_like(free.node_volts), free.ok),
+        "nowhere": Settled(np.full_like(free.node_volts, 1e30), free.ok),
         "a failed example": Settled(np.where(failed[:, None], np.nan, up.node_volts), ~failed),
     }
     for name, near in nears.items():
@@ -146,6 +147,13 @@ def _wrong_arrays_are_refused(case: Case) -> None:
     }
     for what, arrays in wrong.items():
         refuses(UsageError, what, partial(case.substrate.settle, Drive(*arrays)))
+    one = case.settle(inputs[:1])
+    fewer_nodes = Settled(case.settle(inputs).node_volts[:, 1:], np.ones(len(inputs), np.bool_))
+    for what, near in {
+        "a near state of another batch": one,
+        "one node too few": fewer_nodes,
+    }.items():
+        refuses(UsageError, what, partial(case.substrate.settle, Drive(inputs), near))
 
 
 def _limits_hold(case: Case) -> None:

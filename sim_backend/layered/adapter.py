@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hil.arrays import Floats, IntArray, is_frozen
+from hil.arrays import AnyArray, Floats, IntArray, is_frozen
 from hil.energy import ResistorEnergy, Term, is_balanced
 from hil.errors import ConfigurationError, UsageError
 from hil.substrate import Comparisons, Drive, Settled, Substrate, SubstrateSpec
@@ -112,12 +112,16 @@ class LayeredSubstrate(Substrate):
             self._held_currents = network.inject(volts)
             self._held_volts = given if is_frozen(given) else given.copy()
         start = None
-        if near is not None and len(near.node_volts) == batch:
+        if near is not None:
             start = tuple(near.node_volts[:, nodes] for nodes in self._layer_nodes)
         nudge = drive.nudge_amps
         if nudge is not None:
             nudge = nudge.astype(network.dtype, copy=False)
-        state = network.settle(self._held_currents, nudge, start, (volts, self._layer_starts))
+        into = (volts, self._layer_starts)
+        state = network.settle(self._held_currents, nudge, start, into)
+        if start is not None and not (state.residual <= network.options.tolerance).all():
+            # A far-off start must cost time only.
+            state = network.settle(self._held_currents, nudge, None, into)
         if self._amplified:
             for nodes, gain in zip(self._layer_nodes[:-1], self._gains, strict=True):
                 size = nodes.stop - nodes.start
@@ -141,11 +145,9 @@ class LayeredSubstrate(Substrate):
             UsageError: wrong shape or a value that is not finite.
         """
         self._check_open()
-        if delta_siemens.shape != self._counts.shape or not np.isfinite(delta_siemens).all():
-            raise UsageError(
-                f"adjust needs {self._counts.size} finite values, one a device; "
-                f"got shape {delta_siemens.shape}"
-            )
+        self._check_one_a_device("delta_siemens", delta_siemens, "f")
+        if not np.isfinite(delta_siemens).all():
+            raise UsageError("a conductance change is not finite; nothing was programmed")
         low, high = self._window
         conductance = self._network.conductance_siemens
         moved = np.clip(conductance + delta_siemens.astype(conductance.dtype), low, high)
@@ -225,12 +227,14 @@ class LayeredSubstrate(Substrate):
             UsageError: wrong shape, or a value outside the window or not finite.
         """
         self._check_open()
+        self._check_one_a_device("conductance_siemens", conductance_siemens, "f")
         low, high = self._window
         given = conductance_siemens.astype(self._network.dtype)
-        if given.shape != self._counts.shape or not np.all((given >= low) & (given <= high)):
+        outside = np.flatnonzero(~((given >= low) & (given <= high)))
+        if outside.size:
             raise UsageError(
-                f"expected {self._counts.size} conductances within "
-                f"[{low:.6g}, {high:.6g}] S; got shape {given.shape}"
+                f"{outside.size} conductances are not within the window [{low:.6g}, {high:.6g}] S, "
+                f"the first at device {outside[0]}: {given[outside[0]]:.6g} S; nothing was loaded"
             )
         self._sum_again(given)
 
@@ -241,12 +245,27 @@ class LayeredSubstrate(Substrate):
         return self._counts.copy()
 
     def load_write_counts(self, counts: IntArray) -> None:
-        """Continue counting from ``counts`` (n_devices,)."""
+        """Continue counting from ``counts`` (n_devices,).
+
+        Raises:
+            UsageError: wrong shape, not integers, or a negative count.
+        """
         self._check_open()
+        self._check_one_a_device("counts", counts, "iu")
+        if counts.size and int(counts.min()) < 0:
+            raise UsageError("a write count is negative")
         self._flush()
         self._counts[:] = counts
 
     # --- inside ---------------------------------------------------------------------------
+
+    def _check_one_a_device(self, name: str, values: AnyArray, kinds: str) -> None:
+        if values.shape != self._counts.shape or values.dtype.kind not in kinds:
+            wanted = "floating-point values" if kinds == "f" else "integers"
+            raise UsageError(
+                f"{name} must be {self._counts.size} {wanted}, one a device; "
+                f"got {values.dtype} of shape {values.shape}"
+            )
 
     def _pass(
         self,

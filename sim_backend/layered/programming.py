@@ -43,6 +43,17 @@ def _worth_skipping(factors: Floats, ranks: int) -> bool:
 
 
 @njit(cache=True, forceinline=True, error_model="numpy")
+def _all_finite(term: Floats, factors: Floats) -> bool:
+    """Whether a strip's ``r`` and ``R`` of equation (3) are; a sum does not pass over NaN."""
+    total = 0.0
+    for i in range(factors.shape[0]):
+        total += term[i]
+        for k in range(factors.shape[1]):
+            total += factors[i, k]
+    return bool(np.isfinite(total))
+
+
+@njit(cache=True, forceinline=True, error_model="numpy")
 def _sum_chunks(partial: Floats) -> None:
     """Leave in ``partial[0]`` the sum of ``partial`` (chunks, n, m) over its first axis.
 
@@ -222,7 +233,8 @@ def program(
             the number of row blocks worked on in parallel and fixes the order of the sums.
 
     Returns:
-        False if a state is not finite; then nothing was changed.
+        False if a state is not finite; then devices of the rows it concerns, or all devices if
+        it concerns columns, were left alone.
     """
     rows, columns = conductance.shape
     chunks = partial.shape[0]
@@ -230,6 +242,7 @@ def program(
     if not np.isfinite(column_term.sum()):
         return False
     ranks = column_factors.shape[0] if others.shape[0] else 0
+    spoilt = np.zeros(chunks, np.uint8)
     for t in prange(chunks):
         # Of its own, because neighbouring rows of ``partial`` share a cache line.
         sums = np.zeros(columns, conductance.dtype)
@@ -241,11 +254,17 @@ def program(
             size = min(_STRIP, stop - start)
             factors = np.empty((size, ranks), conductance.dtype)
             skip = True
+            move = step
             if ranks:
                 _row_factors(
                     first, others, weights, tails[start : start + size], clamped,
                     row_term[:size], factors,
                 )  # fmt: skip
+                if not _all_finite(row_term[:size], factors):
+                    spoilt[t] = 1
+                    move = step * 0
+                    row_term[:] = 0
+                    factors[:] = 0
                 skip = _worth_skipping(factors, ranks)
             if not skip:
                 if not dense.size:
@@ -270,7 +289,7 @@ def program(
                 total = slope[0] * 0
                 for j in range(columns):
                     old = conductance[i, j]
-                    new = min(max(old - step * slope[j], low), high)
+                    new = min(max(old - move * slope[j], low), high)
                     conductance[i, j] = new
                     total += new
                     sums[j] += new
@@ -281,7 +300,7 @@ def program(
     for t in range(1, chunks):
         for j in range(columns):
             partial[0, j] += partial[t, j]
-    return True
+    return not spoilt.any()
 
 
 @njit(cache=True, error_model="numpy", parallel=True)
