@@ -32,13 +32,11 @@ class FreePhase:
         output_volts: (batch, n_outputs).
         nudge_volts: ``-dC/dV`` frozen at the free state, (batch, n_outputs); zero for an
             example that did not settle, which therefore takes no part in learning.
-        cost_volts2: (batch,).
     """
 
     settled: Settled
     output_volts: Floats
     nudge_volts: Floats
-    cost_volts2: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +54,7 @@ class Scheduler:
     beta_siemens: float
 
     def free(self, substrate: Substrate, input_volts: Floats, targets: Floats) -> FreePhase:
-        """Settle freely and evaluate the cost.
+        """Settle freely and find the nudge.
 
         Args:
             substrate: where.
@@ -68,7 +66,7 @@ class Scheduler:
         nudge = -self.cost.gradient(outputs, targets)
         if not settled.ok.all():
             nudge[~settled.ok] = 0.0
-        return FreePhase(settled, outputs, nudge, self.cost.value(outputs, targets))
+        return FreePhase(settled, outputs, nudge)
 
     def terms(
         self,

@@ -10,11 +10,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from hil.arrays import BoolArray, Floats, IntArray
+from hil.arrays import Floats, IntArray
 from hil.data.dataset import Dataset
 from hil.encoding import InputEncoder, TargetEncoder
 from hil.errors import SettleError
@@ -22,6 +22,7 @@ from hil.rules import UpdateRule
 from hil.scheduler import Scheduler, output_volts
 from hil.schedules import Schedule
 from hil.substrate import Drive, Substrate
+from hil.tally import Figures, Tally, figures
 
 __all__ = ["Evaluation", "Place", "Progress", "Trainer"]
 
@@ -44,8 +45,8 @@ class Place:
         seconds: time spent training.
         epoch_cost: summed cost in the present epoch, volts squared.
         epoch_wrong: summed errors in the present epoch, see ``TargetEncoder.wrong``.
-        epoch_examples: examples in the present epoch so far.
-        epoch_skipped: of these, how many took no part.
+        epoch_examples: examples in these two sums.
+        epoch_skipped: examples of the present epoch that took no part.
         phases_state: state of the phases' generator, as JSON; empty at an epoch's start.
     """
 
@@ -61,9 +62,8 @@ class Place:
     phases_state: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """State of affairs after a batch.
+class Progress(NamedTuple):
+    """State of affairs after a batch; cost and error may lag a few hundred examples behind.
 
     Attributes:
         epoch: epoch being trained, from 1.
@@ -130,6 +130,10 @@ class Trainer:
     seed: int
     place: Place = field(default_factory=Place)
     _phases: np.random.Generator = field(default_factory=np.random.default_rng, init=False)
+    _running: tuple[float, float] = field(default=(0.0, 0.0), init=False)
+
+    def __post_init__(self) -> None:
+        self._tally = Tally(self.scheduler.cost, self.targets, self.dataset.train_targets)
 
     @property
     def n_batches(self) -> int:
@@ -162,6 +166,7 @@ class Trainer:
 
     def snapshot(self) -> dict[str, Any]:
         """The place as plain values, for a checkpoint between two batches."""
+        self._take_figures()
         state = asdict(self.place)
         if self.place.batch:
             state["phases_state"] = json.dumps(self._phases.bit_generator.state)
@@ -177,6 +182,7 @@ class Trainer:
         if not (0 <= place.epoch <= self.epochs and 0 <= place.batch < self.n_batches):
             raise ValueError(f"epoch {place.epoch}, batch {place.batch} is not in this run")
         self.place = place
+        self._work_out()
 
     def evaluate(self, inputs: Floats, labels: Floats | IntArray) -> Evaluation:
         """Settle every example freely; nothing is programmed.
@@ -185,20 +191,17 @@ class Trainer:
             inputs: (n, n_features).
             labels: (n,) labels or (n, n_targets) values.
         """
-        wrong = cost = 0.0
-        unsettled = 0
+        total = Figures()
         for start in range(0, len(inputs), _ENCODE_AT_ONCE):
             part = slice(start, start + _ENCODE_AT_ONCE)
             settled = self.substrate.settle(Drive(self.inputs.encode(inputs[part])))
             outputs = output_volts(self.substrate, settled)
-            value = self.scheduler.cost.value(outputs, self.targets.encode(labels[part]))
-            wrong += self._wrong(outputs, labels[part], settled.ok)
-            cost += float(value[settled.ok].sum())
-            unsettled += int(np.count_nonzero(~settled.ok))
+            total += figures(self.scheduler.cost, self.targets, outputs, settled.ok, labels[part])
         return Evaluation(
-            self.targets.error_percent(wrong, labels), cost / max(1, len(inputs) - unsettled),
-            unsettled,
-        )  # fmt: skip
+            self.targets.error_percent(total.wrong, labels),
+            total.cost_volts2 / max(1, total.examples - total.unsettled),
+            total.unsettled,
+        )
 
     def _phases_generator(self) -> np.random.Generator:
         rng = np.random.default_rng([self.seed, _PHASES, self.place.epoch])
@@ -229,37 +232,39 @@ class Trainer:
         ok = self.rule.learn(
             self.substrate, self.scheduler, volts, free, factor, self._phases
         )  # fmt: skip
-        settled = free.settled.ok
-        cost = free.cost_volts2 if settled.all() else free.cost_volts2[settled]
-        place.epoch_cost += float(cost.sum())
-        labels = self.dataset.train_targets[rows]
-        place.epoch_wrong += self._wrong(free.output_volts, labels, settled)
-        place.skipped += int(ok.size - np.count_nonzero(ok))
-        place.epoch_skipped += int(ok.size - np.count_nonzero(ok))
-        place.batch += 1
+        skipped = ok.size - int(np.count_nonzero(ok))
+        place.skipped += skipped
+        place.epoch_skipped += skipped
         place.examples += len(rows)
-        place.epoch_examples += len(rows)
+        place.batch += 1
+        is_full = self._tally.add(rows, free.output_volts, free.settled.ok)
+        if is_full or place.batch == self.n_batches or not place.epoch_examples:
+            self._take_figures()
 
-    def _wrong(self, outputs: Floats, labels: Floats | IntArray, settled: BoolArray) -> float:
-        """Summed error; an example that did not settle is wrong, or predicts 0."""
-        scores = self.scheduler.cost.scores(outputs)
-        if settled.all():
-            return self.targets.wrong(scores, labels)
-        lost = labels[~settled]
-        missing = float(len(lost)) if self.targets.n_classes else float(np.sum(lost**2))
-        return self.targets.wrong(scores[settled], labels[settled]) + missing
+    def _take_figures(self) -> None:
+        """Bring the running sums of the epoch up to the present batch."""
+        place, new = self.place, self._tally.take()
+        place.epoch_cost += new.cost_volts2
+        place.epoch_wrong += new.wrong
+        place.epoch_examples += new.examples
+        self._work_out()
+
+    def _work_out(self) -> None:
+        place = self.place
+        if place.epoch_examples:
+            labels = self.dataset.train_targets
+            share = len(labels) / place.epoch_examples
+            percent = self.targets.error_percent(place.epoch_wrong, labels) * share
+            self._running = place.epoch_cost / place.epoch_examples, percent
 
     def _progress(self) -> Progress:
-        place = self.place
-        seen = max(1, place.epoch_examples)
-        labels = self.dataset.train_targets
-        percent = self.targets.error_percent(place.epoch_wrong, labels) * len(labels) / seen
+        place, (cost, percent) = self.place, self._running
         return Progress(
             epoch=place.epoch + 1,
             epochs=self.epochs,
             epoch_done=place.batch == self.n_batches,
             fraction=(place.batch + self.n_batches * place.epoch) / (self.n_batches * self.epochs),
-            cost_volts2=place.epoch_cost / seen,
+            cost_volts2=cost,
             error_percent=percent,
             skipped=place.skipped,
         )

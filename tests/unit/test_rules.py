@@ -217,7 +217,7 @@ def test_a_resumed_rule_goes_on_where_it_stopped() -> None:
 def test_zero_error_programs_nothing() -> None:
     substrate = Pulsed()
     free = SCHEDULER.free(substrate, INPUTS, TARGETS)
-    settled = FreePhase(free.settled, free.output_volts, 0 * free.nudge_volts, free.cost_volts2)
+    settled = FreePhase(free.settled, free.output_volts, 0 * free.nudge_volts)
     for rule in (GradientRule((1e3, 1e3)), SignRule((1e-3, 1e-3)), ComparisonRule((1e-3, 1e-3))):
         rule.learn(substrate, SCHEDULER, INPUTS, settled, 1.0, RNG)
     np.testing.assert_array_equal(substrate.pulses, np.zeros((3, 6)))
@@ -396,7 +396,7 @@ def test_every_rule_lowers_the_cost(build: Callable[..., Any], name: str) -> Non
     costs = []
     for step in range(30):
         free = scheduler.free(substrate, inputs, targets)
-        costs.append(float(free.cost_volts2.sum()))
+        costs.append(float(scheduler.cost.value(free.output_volts, targets).sum()))
         rule.learn(substrate, scheduler, inputs, free, 0.95**step, rng)
     assert costs[-1] < 0.8 * costs[0]
 
