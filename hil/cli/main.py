@@ -6,6 +6,7 @@ Nothing heavy is imported here, so that ``hil --help`` answers at once.
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -253,3 +254,7 @@ def main() -> None:
     except BrokenPipeError:  # the reader, such as `head`, went away
         sys.stderr.close()
         sys.exit(1)
+    except OSError as error:  # the run is recorded by now; only its words could not be written
+        with contextlib.suppress(OSError):
+            print(f"hil: cannot write the output: {error.strerror or error}", file=sys.stderr)
+        os._exit(2)  # a regular exit would try to write once more
