@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import DTypeLike
 
-from sim_backend.layered import programming, responses, sweeps
+from sim_backend.layered import products, programming, responses, sweeps
 from sim_backend.layered.circuit import LayeredCircuit, neuron_arrays
 from sim_backend.layered.neurons import Floats, IdealDiodes, Linear, ShockleyPairs
 from sim_backend.layered.reduced import solve_reduced
@@ -97,6 +97,12 @@ class LayeredNetwork:
             shape = (circuit.layers[1].size, circuit.layers[0].size)
             self._forward_out = np.empty(shape, self.dtype)
             self._backward_out = np.empty(shape, self.dtype)
+        # The part between neurons of every crossbar but the first, and its transpose.
+        self._between = [
+            block[: layer.size]
+            for block, layer in zip(self.blocks[1:], circuit.layers[:-1], strict=True)
+        ]
+        self._across = [np.empty(part.shape[::-1], self.dtype) for part in self._between]
         self._mixing: sweeps.Mixing | None = None
         self._totals = [np.empty(layer.size, self.dtype) for layer in circuit.layers]
         self.reload(self.conductance_siemens)
@@ -112,6 +118,9 @@ class LayeredNetwork:
             last = self.blocks[1][: layers[0].size].T
             np.multiply(last, self._forward[0], out=self._forward_out)
             np.multiply(last, self._backward[0], out=self._backward_out)
+        else:
+            for part, across in zip(self._between, self._across, strict=True):
+                products.transpose(part, across, self.options.threads)
 
     def reload(self, conductance_siemens: Floats) -> None:
         """Replace all conductances, shape (n_devices,)."""
@@ -185,7 +194,8 @@ class LayeredNetwork:
             volts[1][:] = 0 if start is None else start[1]
             residual = self._settle_reduced(pushes, into)
         else:
-            residual = self._settle_sweeping(pushes, start, volts)
+            with np.errstate(over="ignore", invalid="ignore"):
+                residual = self._settle_sweeping(pushes, start, volts)
         return SettledLayers(injected, volts, residual)
 
     def _settle_reduced(self, pushes: tuple[Floats, ...], into: NodeVolts) -> Floats:
@@ -219,13 +229,11 @@ class LayeredNetwork:
             driving = volts[index - 1]
             if self._amplified[index - 1]:
                 driving = driving * self._forward[index - 1]
-            block = self.blocks[index][: layers[index - 1].size]
-            upstream = programming.multiply(driving, block, self.options.threads)
+            part, across = self._between[index - 1], self._across[index - 1]
+            upstream = products.multiply(driving, across, part, self.options.threads)
         if index + 1 < len(layers):
-            block = self.blocks[index + 1][: layers[index].size]
-            downstream = programming.multiply_transposed(
-                volts[index + 1], block, self.options.threads
-            )
+            part, across = self._between[index], self._across[index]
+            downstream = products.multiply(volts[index + 1], part, across, self.options.threads)
         responses.respond_batch(
             self._kinds[index],
             pushes[index],

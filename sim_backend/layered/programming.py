@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from sim_backend.layered.responses import FAST, Floats
 
-__all__ = ["collect", "multiply", "multiply_transposed", "program", "vote"]
+__all__ = ["collect", "program", "vote"]
 
 _STRIP = 64
 """Rows of a dense product formed at a time: with 1024 columns, a quarter of an L2 cache."""
@@ -103,35 +103,6 @@ def collect(conductance: Floats, volts: Floats, first: int, chunks: int) -> Floa
     _sum_chunks(partial)
     total: Floats = partial[0]
     return total
-
-
-@njit(cache=True, error_model="numpy", parallel=True)
-def multiply(volts: Floats, conductance: Floats, chunks: int) -> Floats:
-    """Return ``volts[:, :n] @ conductance``, (batch, m); each core takes some rows (n, m)."""
-    rows, columns = conductance.shape
-    partial = np.empty((chunks, volts.shape[0], columns), conductance.dtype)
-    for t in prange(chunks):
-        low, high = t * rows // chunks, (t + 1) * rows // chunks
-        _dot(volts[:, low:high].copy(), conductance[low:high], partial[t])
-    _sum_chunks(partial)
-    total: Floats = partial[0]
-    return total
-
-
-@njit(cache=True, error_model="numpy", parallel=True)
-def multiply_transposed(volts: Floats, conductance: Floats, chunks: int) -> Floats:
-    """Return ``volts @ conductance.T``, (batch, n); each core takes some rows (n, m)."""
-    rows = conductance.shape[0]
-    batch = volts.shape[0]
-    product = np.empty((batch, rows), conductance.dtype)
-    for t in prange(chunks):
-        low, high = t * rows // chunks, (t + 1) * rows // chunks
-        mine = np.empty((batch, high - low), conductance.dtype)
-        _dot(volts, conductance[low:high].T, mine)
-        for b in range(batch):
-            for i in range(high - low):
-                product[b, low + i] = mine[b, i]
-    return product
 
 
 @njit(cache=True, forceinline=True, error_model="numpy", fastmath=FAST)
