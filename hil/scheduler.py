@@ -64,7 +64,7 @@ class Scheduler:
         settled = substrate.settle(Drive(input_volts))
         outputs = output_volts(substrate, settled)
         nudge = -self.cost.gradient(outputs, targets)
-        if not settled.ok.all():
+        if np.count_nonzero(settled.ok) < settled.ok.size:
             nudge[~settled.ok] = 0.0
         return FreePhase(settled, outputs, nudge)
 

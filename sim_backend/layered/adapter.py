@@ -82,8 +82,10 @@ class LayeredSubstrate(Substrate):
             layer.forward_gain.astype(network.dtype) for layer in network.circuit.layers[:-1]
         ]
         self._devices = [
-            _Devices(group, block, network.options.threads)
-            for group, block in zip(topology.groups, network.blocks, strict=True)
+            _Devices(group, block, network.options.threads, neurons_drive=index > 0)
+            for index, (group, block) in enumerate(
+                zip(topology.groups, network.blocks, strict=True)
+            )
         ]
         start = network.conductance_siemens
         if not np.all((start >= low) & (start <= high)):
@@ -118,15 +120,15 @@ class LayeredSubstrate(Substrate):
         if nudge is not None:
             nudge = nudge.astype(network.dtype, copy=False)
         into = (volts, self._layer_starts)
-        state = network.settle(self._held_currents, nudge, start, into)
-        if start is not None and not (state.residual <= network.options.tolerance).all():
+        ok = network.settle(self._held_currents, nudge, start, into) <= network.options.tolerance
+        if start is not None and np.count_nonzero(ok) < batch:
             # A far-off start must cost time only.
-            state = network.settle(self._held_currents, nudge, None, into)
+            ok = network.settle(self._held_currents, nudge, None, into) <= network.options.tolerance
         if self._amplified:
             for nodes, gain in zip(self._layer_nodes[:-1], self._gains, strict=True):
                 size = nodes.stop - nodes.start
                 np.multiply(volts[:, nodes], gain, out=volts[:, nodes.stop : nodes.stop + size])
-        return Settled(volts, state.residual <= network.options.tolerance)
+        return Settled(volts, ok)
 
     def _pulse(self, counts: IntArray) -> None:
         step = self._network.dtype.type(self.spec.pulse_siemens)
@@ -333,12 +335,15 @@ class _Phases(NamedTuple):
 class _Devices:
     """What device passes need to know of one crossbar and leave behind."""
 
-    def __init__(self, group: Crossbar | Edges, block: Floats, chunks: int) -> None:
+    def __init__(
+        self, group: Crossbar | Edges, block: Floats, chunks: int, *, neurons_drive: bool
+    ) -> None:
         rows, columns = block.shape
         self.tails = group.tails.astype(np.int64)
         self.head = int(group.heads[0])
         self.changed = np.zeros((rows, columns), np.uint8)
-        self.row_sums = np.zeros(rows, block.dtype)
+        # What a sourced line sees loads nothing.
+        self.row_sums = np.zeros(rows if neurons_drive else 0, block.dtype)
         self.column_sums = np.zeros((chunks, columns), block.dtype)
 
 

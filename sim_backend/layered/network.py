@@ -12,7 +12,7 @@ from sim_backend.layered.circuit import LayeredCircuit, neuron_arrays
 from sim_backend.layered.neurons import Floats, IdealDiodes, Linear, ShockleyPairs
 from sim_backend.layered.reduced import solve_reduced
 
-__all__ = ["LayeredNetwork", "SettledLayers", "SolverOptions"]
+__all__ = ["LayeredNetwork", "SolverOptions"]
 
 _DENSE_OUTPUTS = 64
 """Up to this many outputs a one-hidden-layer network is solved by elimination."""
@@ -36,22 +36,6 @@ class SolverOptions:
     tolerance: float
     max_iterations: int = 2000
     threads: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class SettledLayers:
-    """Steady states of a batch.
-
-    Attributes:
-        injected: per layer (batch, n) amps from the sourced lines, reusable while neither
-            inputs nor conductances change.
-        volts: per layer (batch, n) node voltages.
-        residual: (batch,) see :class:`SolverOptions`.
-    """
-
-    injected: tuple[Floats, ...]
-    volts: tuple[Floats, ...]
-    residual: Floats
 
 
 class LayeredNetwork:
@@ -166,8 +150,8 @@ class LayeredNetwork:
         injected: tuple[Floats, ...],
         nudge_amps: Floats | None,
         start: tuple[Floats, ...] | None,
-        into: NodeVolts | None = None,
-    ) -> SettledLayers:
+        into: NodeVolts,
+    ) -> Floats:
         """Steady state for :meth:`inject`'s currents plus a nudge into the outputs.
 
         Args:
@@ -175,16 +159,15 @@ class LayeredNetwork:
             nudge_amps: (batch, n_outputs) or None.
             start: per layer (batch, n) voltages near the answer, or None; what is not finite
                 counts as 0 V.
-            into: where to leave the voltages; the answer's ``volts`` are views of it.
+            into: where to leave the voltages.
+
+        Returns:
+            (batch,) residuals, see :class:`SolverOptions`; NaN for a state that is not finite.
         """
         # An overflow is the matter of its example alone, which will not settle.
         with np.errstate(over="ignore", invalid="ignore"):
             pushed = injected[-1] if nudge_amps is None else injected[-1] + nudge_amps
         pushes = (*injected[:-1], pushed)
-        if into is None:
-            sizes = [layer.size for layer in self.circuit.layers]
-            edges = [sum(sizes[:index]) for index in range(len(sizes))]
-            into = np.empty((len(pushed), sum(sizes)), self.dtype), tuple(edges)
         node_volts, starts = into
         volts = tuple(
             node_volts[:, first : first + layer.size]
@@ -196,7 +179,7 @@ class LayeredNetwork:
         else:
             with np.errstate(over="ignore", invalid="ignore"):
                 residual = self._settle_sweeping(pushes, start, volts)
-        return SettledLayers(injected, volts, residual)
+        return residual
 
     def _settle_reduced(self, pushes: tuple[Floats, ...], into: NodeVolts) -> Floats:
         node_volts, starts = into

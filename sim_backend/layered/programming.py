@@ -7,8 +7,8 @@ of low rank:
 .. math::  \sum_b \tfrac12\left[(\Delta V^+)^2 - (\Delta V^-)^2\right]
            = r_i + c_j + \sum_k R_{ik} C_{kj}.                          \qquad (3)
 
-So a whole update is one pass: form (3) for a row, move the row, confine it to its window, sum
-it, count what changed.  Rows whose inputs are zero skip their products (four pixels of five in
+So a whole update is one pass: form (3) for some rows, move them, confine them to their window,
+sum them, count what changed.  Rows whose inputs are zero skip their products (four pixels of five in
 MNIST); dense inputs go through BLAS, strip by strip, so that each core stays in its cache.
 ``hil.energy.contrast_factors`` says the same in readable form.
 """
@@ -26,6 +26,9 @@ __all__ = ["collect", "program", "vote"]
 _STRIP = 64
 """Rows of a dense product formed at a time: with 1024 columns, a quarter of an L2 cache."""
 
+_SMALL = 2048
+"""Devices moved at a time: their slopes stay in the innermost cache."""
+
 
 @njit(cache=True, forceinline=True, error_model="numpy")
 def _worth_skipping(factors: Floats, ranks: int) -> bool:
@@ -36,21 +39,10 @@ def _worth_skipping(factors: Floats, ranks: int) -> bool:
     columns).
     """
     nonzero = 0
-    for i in range(factors.shape[0]):
-        for k in range(factors.shape[1]):
-            nonzero += factors[i, k] != 0.0
+    entries = factors.reshape(factors.size)
+    for i in range(entries.size):
+        nonzero += entries[i] != 0.0
     return bool(nonzero * ranks < (0.25 * ranks + 2.0) * factors.size)
-
-
-@njit(cache=True, forceinline=True, error_model="numpy")
-def _all_finite(term: Floats, factors: Floats) -> bool:
-    """Whether a strip's ``r`` and ``R`` of equation (3) are; a sum does not pass over NaN."""
-    total = 0.0
-    for i in range(factors.shape[0]):
-        total += term[i]
-        for k in range(factors.shape[1]):
-            total += factors[i, k]
-    return bool(np.isfinite(total))
 
 
 @njit(cache=True, forceinline=True, error_model="numpy")
@@ -112,7 +104,8 @@ def _column_factors(
     """``c`` (m,) and ``C`` (k, m) of equation (3); see :func:`program`."""
     phases, batch = others.shape[:2]
     term = np.zeros(columns, first.dtype)
-    factors = np.zeros((batch * (1 if clamped else 2 * phases), columns), first.dtype)
+    ranks = batch * (1 if clamped else 2 * phases)
+    factors = np.zeros((ranks + -ranks % 4, columns), first.dtype)
     for q in range(phases):
         for b in range(batch):
             base = first[b, head : head + columns]
@@ -162,6 +155,96 @@ def _row_factors(
                 factors[i, k + 1] = middle
 
 
+@njit(cache=True, forceinline=True, error_model="numpy", fastmath=FAST)
+def _slope_row(
+    row_term: np.floating,
+    column_term: Floats,
+    factors: Floats,
+    column_factors: Floats,
+    sparse: bool,
+    slope: Floats,
+    r: int,
+) -> bool:
+    """Complete (3) for row ``r``, which holds the products already unless ``sparse``.
+
+    Returns:
+        False, with a slope of zero, if a voltage of the row's node is not finite.
+    """
+    columns = column_term.size
+    probe = row_term
+    for k in range(factors.shape[1]):
+        probe += factors[r, k]
+    if not np.isfinite(probe):
+        for j in range(columns):
+            slope[r, j] = 0
+        return False
+    if not sparse:
+        for j in range(columns):
+            slope[r, j] += row_term + column_term[j]
+        return True
+    for j in range(columns):
+        slope[r, j] = row_term + column_term[j]
+    ranks = factors.shape[1]
+    if ranks > 4:
+        for k in range(ranks):
+            x = factors[r, k]
+            if x != 0:
+                for j in range(columns):
+                    slope[r, j] += x * column_factors[k, j]
+    elif ranks:
+        k = 0
+        x0, x1, x2, x3 = factors[r, k], factors[r, k + 1], factors[r, k + 2], factors[r, k + 3]
+        if x0 != 0 or x1 != 0 or x2 != 0 or x3 != 0:
+            for j in range(columns):
+                slope[r, j] += (x0 * column_factors[k, j] + x1 * column_factors[k + 1, j]) + (
+                    x2 * column_factors[k + 2, j] + x3 * column_factors[k + 3, j]
+                )
+    return True
+
+
+@njit(cache=True, forceinline=True, error_model="numpy", fastmath=FAST)
+def _signs(slope: Floats, dead_zone: np.floating) -> None:
+    for j in range(slope.size):
+        steep = abs(slope[j]) > dead_zone
+        slope[j] = np.sign(slope[j]) if steep else dead_zone * 0
+
+
+@njit(cache=True, forceinline=True, error_model="numpy", fastmath=FAST)
+def _move(
+    conductance: Floats,
+    slope: Floats,
+    changed: NDArray[np.uint8],
+    step: np.floating,
+    low: np.floating,
+    high: np.floating,
+) -> None:
+    """Descend on several rows as one: a loop a row would spend as long on its ends."""
+    for j in range(conductance.size):
+        old = conductance[j]
+        new = min(max(old - step * slope[j], low), high)
+        conductance[j] = new
+        changed[j] += np.uint8(new != old)
+
+
+@njit(cache=True, forceinline=True, error_model="numpy", fastmath=FAST)
+def _add_rows(block: Floats, sums: Floats) -> None:
+    fours = block.shape[0] - block.shape[0] % 4
+    for i in range(0, fours, 4):
+        for j in range(sums.size):
+            sums[j] += (block[i, j] + block[i + 1, j]) + (block[i + 2, j] + block[i + 3, j])
+    for i in range(fours, block.shape[0]):
+        for j in range(sums.size):
+            sums[j] += block[i, j]
+
+
+@njit(cache=True, forceinline=True, error_model="numpy", fastmath=FAST)
+def _sum(values: Floats) -> np.floating:
+    total = values.dtype.type(0)
+    for j in range(values.size):
+        total += values[j]
+    return total
+
+
 @njit(cache=True, error_model="numpy", fastmath=FAST, parallel=True)
 def program(
     conductance: Floats,
@@ -199,7 +282,7 @@ def program(
         low: smallest conductance, siemens.
         high: largest conductance, siemens.
         changed: (n, m) incremented where a conductance changed.
-        row_sums: (n,) overwritten by the new sums, siemens.
+        row_sums: (n,) overwritten by the new sums, siemens; empty if nobody asks for them.
         partial: (chunks, m) overwritten; the first row by the new column sums.  Its length is
             the number of row blocks worked on in parallel and fixes the order of the sums.
 
@@ -212,60 +295,47 @@ def program(
     column_term, column_factors = _column_factors(first, others, weights, head, columns, clamped)
     if not np.isfinite(column_term.sum()):
         return False
-    ranks = column_factors.shape[0] if others.shape[0] else 0
+    ranks = column_factors.shape[0] if others.shape[0] else 0  # a multiple of four
+    few = max(4, _SMALL // columns)
     spoilt = np.zeros(chunks, np.uint8)
     for t in prange(chunks):
         # Of its own, because neighbouring rows of ``partial`` share a cache line.
         sums = np.zeros(columns, conductance.dtype)
-        slope = np.empty(columns, conductance.dtype)
         row_term = np.zeros(_STRIP, conductance.dtype)
-        dense = np.empty((0, columns), conductance.dtype)
+        slope = np.empty((_STRIP, columns), conductance.dtype)
         stop = (t + 1) * rows // chunks
         for start in range(t * rows // chunks, stop, _STRIP):
             size = min(_STRIP, stop - start)
-            factors = np.empty((size, ranks), conductance.dtype)
-            skip = True
-            move = step
+            factors = np.zeros((size, ranks), conductance.dtype)
+            sparse = True
             if ranks:
                 _row_factors(
                     first, others, weights, tails[start : start + size], clamped,
                     row_term[:size], factors,
                 )  # fmt: skip
-                if not _all_finite(row_term[:size], factors):
-                    spoilt[t] = 1
-                    move = step * 0
-                    row_term[:] = 0
-                    factors[:] = 0
-                skip = _worth_skipping(factors, ranks)
-            if not skip:
-                if not dense.size:
-                    dense = np.empty((_STRIP, columns), conductance.dtype)
-                _dot(factors, column_factors, dense[:size])
-            for i in range(start, start + size):
-                if skip:
-                    for j in range(columns):
-                        slope[j] = row_term[i - start] + column_term[j]
-                    for k in range(ranks):
-                        x = factors[i - start, k]
-                        if x != 0.0:
-                            for j in range(columns):
-                                slope[j] += x * column_factors[k, j]
-                else:
-                    for j in range(columns):
-                        slope[j] = row_term[i - start] + column_term[j] + dense[i - start, j]
+                sparse = _worth_skipping(factors, ranks)
+            if not sparse:
+                _dot(factors, column_factors, slope[:size])
+            for i in range(0, size, few):
+                some = min(few, size - i)
+                for r in range(i, i + some):
+                    good = _slope_row(
+                        row_term[r], column_term, factors, column_factors, sparse, slope, r
+                    )
+                    if not good:
+                        spoilt[t] = 1
+                mine = slope[i : i + some].reshape(some * columns)
                 if sign_only:
-                    for j in range(columns):
-                        steep = abs(slope[j]) > dead_zone
-                        slope[j] = np.sign(slope[j]) if steep else dead_zone * 0
-                total = slope[0] * 0
-                for j in range(columns):
-                    old = conductance[i, j]
-                    new = min(max(old - move * slope[j], low), high)
-                    conductance[i, j] = new
-                    total += new
-                    sums[j] += new
-                    changed[i, j] += new != old
-                row_sums[i] = total
+                    _signs(mine, dead_zone)
+                low_row, high_row = start + i, start + i + some
+                _move(
+                    conductance[low_row:high_row].reshape(some * columns), mine,
+                    changed[low_row:high_row].reshape(some * columns), step, low, high,
+                )  # fmt: skip
+                _add_rows(conductance[low_row:high_row], sums)
+                if row_sums.size:
+                    for r in range(low_row, high_row):
+                        row_sums[r] = _sum(conductance[r])
         for j in range(columns):
             partial[t, j] = sums[j]
     for t in range(1, chunks):
