@@ -8,8 +8,9 @@ of low rank:
            = r_i + c_j + \sum_k R_{ik} C_{kj}.                          \qquad (3)
 
 So a whole update is one pass: form (3) for some rows, move them, confine them to their window,
-sum them, count what changed.  Rows whose inputs are zero skip their products (four pixels of five in
-MNIST); dense inputs go through BLAS, strip by strip, so that each core stays in its cache.
+sum them, count what changed.  Rows whose inputs are zero skip their products (four pixels of
+five in MNIST); dense inputs go through BLAS, strip by strip, so that each core stays in its
+cache.
 ``hil.energy.contrast_factors`` says the same in readable form.
 """
 
