@@ -1,0 +1,1 @@
+"""Nodal analysis of any network of resistors, sources, diodes and amplifiers."""
