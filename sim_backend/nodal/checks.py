@@ -3,41 +3,33 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterator
+
+import numpy as np
+from scipy import sparse
+from scipy.sparse import csgraph
 
 from sim_backend.nodal.elements import (
-    GROUND,
     Amplifier,
-    Circuit,
     CurrentControlledCurrent,
     CurrentControlledVoltage,
     CurrentSource,
     Diode,
-    Element,
     IdealDiode,
-    Resistor,
     VoltageControlledCurrent,
     VoltageControlledVoltage,
     VoltageSource,
 )
+from sim_backend.nodal.parts import Parts, SingleElement, ends
 
-__all__ = ["CircuitError", "check_circuit", "ends"]
+__all__ = ["CircuitError", "check_conductances", "check_parts"]
 
 
 class CircuitError(ValueError):
     """A circuit that cannot be solved; the message names the node or element."""
 
 
-def ends(element: Element) -> tuple[str, str]:
-    """The two nodes whose voltages the element's own current depends on or flows between."""
-    if isinstance(element, Diode | IdealDiode):
-        return element.anode, element.cathode
-    if isinstance(element, Amplifier):
-        return element.output, GROUND
-    return element.plus, element.minus
-
-
-def check_circuit(circuit: Circuit) -> None:
+def check_parts(parts: Parts) -> None:
     """Refuse what cannot be solved.
 
     Raises:
@@ -45,30 +37,49 @@ def check_circuit(circuit: Circuit) -> None:
             controlling source does not exist; a voltage source is shorted or part of a loop of
             voltage sources; a node is not connected to ground.
     """
-    _check_names(circuit.elements)
-    for element in circuit.elements:
+    _check_names(parts)
+    for element in parts.others:
         _check_values(element)
-    _check_voltage_loops(circuit.elements)
-    _check_connected(circuit.elements)
+    _check_voltage_loops(parts)
+    check_conductances(parts, parts.resistor_siemens)
 
 
-def _check_names(elements: Iterable[Element]) -> None:
+def check_conductances(parts: Parts, siemens: np.ndarray) -> None:
+    """Refuse conductances, (n_resistors,), with which the circuit cannot be solved.
+
+    Raises:
+        CircuitError: one is negative or not finite, or a node floats; 0 S is an open circuit.
+    """
+    wrong = np.flatnonzero(~(np.isfinite(siemens) & (siemens >= 0.0)))
+    if wrong.size:
+        k = int(wrong[0])
+        name = parts.resistor_name(k)
+        if siemens[k] < 0.0:
+            raise CircuitError(
+                f"{name} has a negative conductance, {siemens[k]:.6g} S; make a negative "
+                "resistance from a controlled source"
+            )
+        raise CircuitError(f"{name}: its conductance is {siemens[k]}")
+    _check_connected(parts, siemens)
+
+
+def _check_names(parts: Parts) -> None:
     seen: set[str] = set()
-    for element in elements:
+    for element in (*parts.resistors, *parts.groups, *parts.others):
         if element.name in seen:
             raise CircuitError(f"two elements are called {element.name}; give each its own name")
         seen.add(element.name)
-    sources = {e.name for e in elements if isinstance(e, VoltageSource)}
-    for element in elements:
-        if isinstance(element, CurrentControlledCurrent | CurrentControlledVoltage):
-            if element.source not in sources:
+    sources = {e.name for e in parts.voltage_sources}
+    for other in parts.others:
+        if isinstance(other, CurrentControlledCurrent | CurrentControlledVoltage):
+            if other.source not in sources:
                 raise CircuitError(
-                    f"{element.name} is controlled by the current of {element.source}, which is "
+                    f"{other.name} is controlled by the current of {other.source}, which is "
                     "no voltage source of this circuit; add one of 0 V in that branch"
                 )
 
 
-def _numbers(element: Element) -> Iterator[tuple[str, float]]:
+def _numbers(element: SingleElement) -> Iterator[tuple[str, float]]:
     for name in element.__dataclass_fields__:
         value = getattr(element, name)
         if isinstance(value, float | int):
@@ -78,15 +89,10 @@ def _numbers(element: Element) -> Iterator[tuple[str, float]]:
             yield name, float(getattr(element.model, name))
 
 
-def _check_values(element: Element) -> None:
+def _check_values(element: SingleElement) -> None:
     for name, value in _numbers(element):
         if not math.isfinite(value):
             raise CircuitError(f"{element.name}: {name} is {value}")
-    if isinstance(element, Resistor) and element.siemens < 0.0:
-        raise CircuitError(
-            f"{element.name} has a negative conductance, {element.siemens:.6g} S; "
-            "make a negative resistance from a controlled source"
-        )
     if isinstance(element, Diode):
         model = element.model
         positive = (model.saturation_amps, model.ideality, model.nominal_kelvin, element.area)
@@ -118,10 +124,10 @@ class _Groups:
         return a != b
 
 
-def _check_voltage_loops(elements: Iterable[Element]) -> None:
+def _check_voltage_loops(parts: Parts) -> None:
     groups = _Groups()
     kinds = (VoltageSource, VoltageControlledVoltage, CurrentControlledVoltage, Amplifier)
-    for element in elements:
+    for element in parts.others:
         if not isinstance(element, kinds):
             continue
         plus, minus = ends(element)
@@ -134,37 +140,33 @@ def _check_voltage_loops(elements: Iterable[Element]) -> None:
             )
 
 
-def _check_connected(elements: Iterable[Element]) -> None:
+def _check_connected(parts: Parts, siemens: np.ndarray) -> None:
     """Every node needs a path to ground on which a current can depend on its voltage."""
-    groups = _Groups()
-    nodes: dict[str, str] = {}
-    for element in elements:
-        plus, minus = ends(element)
-        for node in (plus, minus, *_controls(element)):
-            nodes.setdefault(node, element.name)
-        open_ = isinstance(element, Resistor) and element.siemens == 0.0
-        driven = isinstance(
-            element, CurrentSource | VoltageControlledCurrent | CurrentControlledCurrent
-        )
-        if not open_ and not driven:
-            groups.join(plus, minus)
-        if isinstance(element, VoltageControlledCurrent):
-            # It may well be what defines the node, as a resistor made of a G does.
-            controls = {element.control_plus, element.control_minus}
-            if controls == {plus, minus}:
-                groups.join(plus, minus)
-    ground = groups.find(GROUND)
-    for node, name in nodes.items():
-        if node != GROUND and groups.find(node) != ground:
+    closed = siemens > 0.0
+    tails = [parts.resistor_plus[closed]]
+    heads = [parts.resistor_minus[closed]]
+    for element in parts.others:
+        if _ties(element):
+            plus, minus = ends(element)
+            tails.append(np.array([parts.index[plus]]))
+            heads.append(np.array([parts.index[minus]]))
+    # Ground, which is -1, becomes the last node.
+    n = parts.n_nodes + 1
+    rows, columns = np.concatenate(tails) % n, np.concatenate(heads) % n
+    graph = sparse.coo_matrix((np.ones(rows.size, np.int8), (rows, columns)), (n, n))
+    _, label = csgraph.connected_components(graph, directed=False)
+    inner = set(parts.inner.values())
+    for k in np.flatnonzero(label[:-1] != label[-1]):
+        if int(k) not in inner:
             raise CircuitError(
-                f"node {node} (at {name}) floats: no resistor, diode or voltage source connects "
+                f"node {parts.nodes[k]} floats: no resistor, diode or voltage source connects "
                 "it with ground; add a path, or a large resistor to ground"
             )
 
 
-def _controls(element: Element) -> tuple[str, ...]:
-    if isinstance(element, VoltageControlledCurrent | VoltageControlledVoltage):
-        return element.control_plus, element.control_minus
-    if isinstance(element, Amplifier):
-        return (element.input,)
-    return ()
+def _ties(element: SingleElement) -> bool:
+    """Whether the element's current depends on the voltage between its ends."""
+    if isinstance(element, VoltageControlledCurrent):
+        # A conductance made of a controlled source.
+        return {element.control_plus, element.control_minus} == {element.plus, element.minus}
+    return not isinstance(element, CurrentSource | CurrentControlledCurrent | IdealDiode)

@@ -28,6 +28,7 @@ __all__ = [
     "Element",
     "IdealDiode",
     "Resistor",
+    "Resistors",
     "VoltageControlledCurrent",
     "VoltageControlledVoltage",
     "VoltageSource",
@@ -46,6 +47,38 @@ class Resistor:
     plus: str
     minus: str
     siemens: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Resistors:
+    """Many resistors as arrays, such as the devices of an array.
+
+    Attributes:
+        name: of the group; the k-th one is called ``name[k]``.
+        nodes: names that ``plus`` and ``minus`` count in.
+        plus: (n,) places in ``nodes``.
+        minus: (n,) likewise.
+        siemens: (n,) conductances.
+    """
+
+    name: str
+    nodes: tuple[str, ...]
+    plus: NDArray[np.intp]
+    minus: NDArray[np.intp]
+    siemens: Floats
+
+    @classmethod
+    def crossbar(
+        cls, name: str, rows: Sequence[str], columns: Sequence[str], siemens: Floats
+    ) -> Resistors:
+        """A resistor between every row and every column, (n_rows, n_columns), row by row."""
+        n, m = len(rows), len(columns)
+        if np.shape(siemens) != (n, m):
+            raise ValueError(f"{name}: {n} rows and {m} columns, but siemens is {siemens.shape}")
+        plus = np.repeat(np.arange(n), m)
+        minus = n + np.tile(np.arange(m), n)
+        flat = np.asarray(siemens, float).ravel()
+        return cls(name, (*rows, *columns), plus, minus, flat)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +229,7 @@ class Curve:
 
 Element: TypeAlias = (
     Resistor
+    | Resistors
     | VoltageSource
     | CurrentSource
     | Diode

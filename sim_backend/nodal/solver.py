@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sim_backend.nodal.assembly import Equations, assemble
+from sim_backend.nodal.assembly import Equations
 from sim_backend.nodal.elements import Circuit
 from sim_backend.nodal.laws import BOLTZMANN_OVER_CHARGE, Branches, Junctions
 from sim_backend.nodal.linear import LinearSolver
@@ -76,7 +76,7 @@ class Solver:
         volts_per_kelvin: ``k / q``; simulators differ in the sixth digit.
 
     Raises:
-        CircuitError: see :func:`sim_backend.nodal.checks.check_circuit`.
+        CircuitError: see :func:`sim_backend.nodal.checks.check_parts`.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class Solver:
         options: NewtonOptions | None = None,
         volts_per_kelvin: float = BOLTZMANN_OVER_CHARGE,
     ) -> None:
-        self.equations: Equations = assemble(circuit)
+        self.equations = Equations(circuit)
         self.options = options or NewtonOptions()
         equations = self.equations
         # Gmin is part of the matrix already.

@@ -182,7 +182,7 @@ REFUSED: list[tuple[list[Element], str]] = [
     ([V("v", "a", "0", 1.0), V("w", "a", "0", 2.0)], "loop"),
     ([V("v", "a", "a", 1.0), R("r", "a", "0", 1.0)], "v is shorted"),
     ([R("r", "a", "0", -1.0)], "r has a negative conductance"),
-    ([R("r", "a", "0", float("nan"))], "r: siemens is nan"),
+    ([R("r", "a", "0", float("nan"))], "r: its conductance is nan"),
     ([R("r", "a", "0", 1.0), R("r", "a", "0", 1.0)], "two elements are called r"),
     ([R("r", "a", "0", 1.0), CurrentControlledCurrent("f", "a", "0", "q", 1.0)], "current of q"),
     ([Amplifier("x", "a", "b", 1.0, 1.0), V("v", "b", "0", 1.0), R("r", "a", "0", 1.0)], "loop"),
