@@ -182,8 +182,6 @@ class Equations:
         held_volts: T, (n_held, n_sources).
         incidence: N, (n_x, n_nonlinear).
         held_incidence: M, (n_held, n_nonlinear).
-        held_rows: (n_held, n_x + n_held + n_nonlinear + n_sources) currents that leave each held
-            node through everything but the sources that hold it, from x, p, i and s.
         holding: (n_held, n_held) currents of the holding sources from those; by ``holders``.
         holders: places in ``sources`` of the sources that hold nodes.
         branches: place in ``x`` of the current of each named branch.
@@ -217,7 +215,10 @@ class Equations:
         self.held: Places = np.full(parts.n_nodes, -1, np.intp)
         self.held[held] = np.arange(held.size)
         self.branches = {name: int(place[k]) for name, k in stamps.branches.items()}
-        self._fixed = stamps.stamps.matrix(self._n_all, self._n_all)
+        fixed = stamps.stamps.matrix(self._n_all, self._n_all)
+        self._fixed_free = fixed[self._free_at][:, self._free_at]
+        self._fixed_across = fixed[self._free_at][:, held]
+        self._fixed_held = fixed[held]
         drive = stamps.drive.matrix(self._n_all, len(self.sources))
         incidence = stamps.incidence.matrix(self._n_all, self.n_nonlinear)
         self.drive: sparse.csr_matrix = drive[self._free_at].tocsr()
@@ -258,21 +259,54 @@ class Equations:
         self._put_together(siemens)
 
     def _put_together(self, siemens: Floats) -> None:
-        plus, minus = self.parts.resistor_plus, self.parts.resistor_minus
-        rows = np.concatenate([plus, minus, plus, minus])
-        columns = np.concatenate([plus, minus, minus, plus])
-        values = np.concatenate([siemens, siemens, -siemens, -siemens])
-        inside = (rows >= 0) & (columns >= 0)
-        entries = (values[inside], (rows[inside], columns[inside]))
-        full = (sparse.coo_matrix(entries, self._fixed.shape) + self._fixed).tocsr()
         free, held = self._free_at, self._held_at
-        upper = full[free]
-        self.matrix: sparse.csc_matrix = upper[:, free].tocsc()
-        self.held_matrix: sparse.csr_matrix = upper[:, held].tocsr()
-        lower = full[held]
-        self.held_rows: sparse.csr_matrix = sparse.hstack(
-            [lower[:, free], lower[:, held], self.held_incidence, -self._held_drive], "csr"
-        )
+        plus, minus = self.parts.resistor_plus, self.parts.resistor_minus
+        # Ground, the last entry, is neither free nor held.
+        unknown, at_held = np.append(self.unknown, -1), np.append(self.held, -1)
+        f_plus, f_minus, h_plus, h_minus = (
+            unknown[plus], unknown[minus], at_held[plus], at_held[minus],
+        )  # fmt: skip
+        both, mixed, other = (f_plus >= 0) & (f_minus >= 0), h_minus >= 0, h_plus >= 0
+        mixed &= f_plus >= 0
+        other &= f_minus >= 0
+        n, n_held = free.size, held.size
+        seen = _seen(f_plus, siemens, n) + _seen(f_minus, siemens, n)
+        between = sparse.coo_matrix(
+            (-siemens[both], (f_plus[both], f_minus[both])), (n, n)
+        ).tocsr()  # fmt: skip
+        self.matrix: sparse.csc_matrix = (
+            between + between.T + sparse.diags(seen) + self._fixed_free
+        ).tocsc()
+        across = sparse.coo_matrix(
+            (
+                -np.concatenate([siemens[mixed], siemens[other]]),
+                (
+                    np.concatenate([f_plus[mixed], f_minus[other]]),
+                    np.concatenate([h_minus[mixed], h_plus[other]]),
+                ),
+            ),
+            (n, n_held),
+        ).tocsr()
+        self.held_matrix: sparse.csr_matrix = (across + self._fixed_across).tocsr()
+        self._held_parts = siemens, across
+
+    @property
+    def held_rows(self) -> sparse.csr_matrix:
+        """Currents that leave each held node through everything but the sources that hold it.
+
+        (n_held, n_x + n_held + n_nonlinear + n_sources), from x, p, i and s.
+        """
+        siemens, across = self._held_parts
+        plus, minus = self.parts.resistor_plus, self.parts.resistor_minus
+        at_held = np.append(self.held, -1)
+        h_plus, h_minus = at_held[plus], at_held[minus]
+        n = self._held_at.size
+        seen = _seen(h_plus, siemens, n) + _seen(h_minus, siemens, n)
+        both = (h_plus >= 0) & (h_minus >= 0)
+        between = sparse.coo_matrix((-siemens[both], (h_plus[both], h_minus[both])), (n, n))
+        own = between + between.T + sparse.diags(seen) + self._fixed_held[:, self._held_at]
+        toward = across.T + self._fixed_held[:, self._free_at]
+        return sparse.hstack([toward, own, self.held_incidence, -self._held_drive], "csr")
 
     def _hold(self, stamps: _Stamps) -> None:
         """T, and the currents of the holding sources from those that leave the held nodes."""
@@ -295,3 +329,9 @@ class Equations:
         self.holders: Places = np.array(
             [stamps.sources[source.name] for source, *_ in stamps.tree], np.intp
         )
+
+
+def _seen(places: Places, siemens: Floats, n: int) -> Floats:
+    """(n,) conductance at each place; -1 is none."""
+    there = places >= 0
+    return np.bincount(places[there], siemens[there], n).astype(float)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse import csgraph
 
@@ -24,6 +25,11 @@ from sim_backend.nodal.parts import Parts, SingleElement, ends
 
 __all__ = ["CircuitError", "check_conductances", "check_parts"]
 
+Places = NDArray[np.intp]
+
+_ROUNDS = 8
+"""Steps from ground taken edge by edge; most networks are that shallow."""
+
 
 class CircuitError(ValueError):
     """A circuit that cannot be solved; the message names the node or element."""
@@ -38,8 +44,7 @@ def check_parts(parts: Parts) -> None:
             voltage sources; a node is not connected to ground.
     """
     _check_names(parts)
-    for element in parts.others:
-        _check_values(element)
+    _check_values(parts)
     _check_voltage_loops(parts)
     check_conductances(parts, parts.resistor_siemens)
 
@@ -79,28 +84,41 @@ def _check_names(parts: Parts) -> None:
                 )
 
 
-def _numbers(element: SingleElement) -> Iterator[tuple[str, float]]:
-    for name in element.__dataclass_fields__:
-        value = getattr(element, name)
-        if isinstance(value, float | int):
-            yield name, float(value)
-    if isinstance(element, Diode):
-        for name in element.model.__dataclass_fields__:
-            yield name, float(getattr(element.model, name))
+_VALUES = {
+    VoltageSource: "volts",
+    CurrentSource: "amps",
+    VoltageControlledVoltage: "gain",
+    VoltageControlledCurrent: "siemens",
+    CurrentControlledCurrent: "gain",
+    CurrentControlledVoltage: "ohms",
+    IdealDiode: "volts",
+}
 
 
-def _check_values(element: SingleElement) -> None:
-    for name, value in _numbers(element):
-        if not math.isfinite(value):
-            raise CircuitError(f"{element.name}: {name} is {value}")
-    if isinstance(element, Diode):
-        model = element.model
-        positive = (model.saturation_amps, model.ideality, model.nominal_kelvin, element.area)
-        if min(positive) <= 0.0 or model.series_ohms < 0.0:
-            raise CircuitError(
-                f"{element.name}: saturation current, ideality, temperature and area of a diode "
-                "are positive, its series resistance is not negative"
-            )
+def _check_values(parts: Parts) -> None:
+    for element in parts.others:
+        name = _VALUES.get(type(element))
+        if name is not None and not math.isfinite(getattr(element, name)):
+            raise CircuitError(f"{element.name}: {name} is {getattr(element, name)}")
+        if isinstance(element, Amplifier):
+            gains = (element.forward_gain, element.backward_gain)
+            if not all(map(math.isfinite, gains)):
+                raise CircuitError(f"{element.name}: its gains are {gains}")
+        if isinstance(element, Diode):
+            _check_diode(element)
+
+
+def _check_diode(diode: Diode) -> None:
+    model = diode.model
+    positive = (model.saturation_amps, model.ideality, model.nominal_kelvin, diode.area)
+    others = (model.series_ohms, model.gap_electronvolts, model.temperature_exponent)
+    if not all(map(math.isfinite, (*positive, *others))):
+        raise CircuitError(f"{diode.name}: a parameter of its model is not finite")
+    if min(positive) <= 0.0 or model.series_ohms < 0.0:
+        raise CircuitError(
+            f"{diode.name}: saturation current, ideality, temperature and area of a diode "
+            "are positive, its series resistance is not negative"
+        )
 
 
 class _Groups:
@@ -143,25 +161,34 @@ def _check_voltage_loops(parts: Parts) -> None:
 def _check_connected(parts: Parts, siemens: np.ndarray) -> None:
     """Every node needs a path to ground on which a current can depend on its voltage."""
     closed = siemens > 0.0
-    tails = [parts.resistor_plus[closed]]
-    heads = [parts.resistor_minus[closed]]
-    for element in parts.others:
-        if _ties(element):
-            plus, minus = ends(element)
-            tails.append(np.array([parts.index[plus]]))
-            heads.append(np.array([parts.index[minus]]))
-    # Ground, which is -1, becomes the last node.
-    n = parts.n_nodes + 1
-    rows, columns = np.concatenate(tails) % n, np.concatenate(heads) % n
-    graph = sparse.coo_matrix((np.ones(rows.size, np.int8), (rows, columns)), (n, n))
-    _, label = csgraph.connected_components(graph, directed=False)
+    pairs = [ends(element) for element in parts.others if _ties(element)]
+    tails = np.array([parts.index[plus] for plus, _ in pairs], np.intp)
+    heads = np.array([parts.index[minus] for _, minus in pairs], np.intp)
+    tails = np.concatenate([tails, parts.resistor_plus[closed]])
+    heads = np.concatenate([heads, parts.resistor_minus[closed]])
     inner = set(parts.inner.values())
-    for k in np.flatnonzero(label[:-1] != label[-1]):
+    for k in np.flatnonzero(~_reached(parts.n_nodes, tails, heads)):
         if int(k) not in inner:
             raise CircuitError(
                 f"node {parts.nodes[k]} floats: no resistor, diode or voltage source connects "
                 "it with ground; add a path, or a large resistor to ground"
             )
+
+
+def _reached(n_nodes: int, tails: Places, heads: Places) -> NDArray[np.bool_]:
+    """(n_nodes,) whether edges connect a node with ground, which is node -1."""
+    reached = np.zeros(n_nodes + 1, np.bool_)
+    reached[-1] = True
+    for _ in range(_ROUNDS):
+        ends_meet = reached[tails] != reached[heads]
+        if not ends_meet.any():
+            return reached[:-1]
+        reached[tails[ends_meet]] = reached[heads[ends_meet]] = True
+    n = n_nodes + 1
+    graph = sparse.coo_matrix((np.ones(tails.size, np.int8), (tails % n, heads % n)), (n, n))
+    _, label = csgraph.connected_components(graph, directed=False)
+    connected: NDArray[np.bool_] = label[:-1] == label[-1]
+    return connected
 
 
 def _ties(element: SingleElement) -> bool:

@@ -13,8 +13,9 @@ true equations decides, and one more Newton step estimates the error of the volt
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import functools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,17 +55,22 @@ class Solution:
 
     Attributes:
         node_volts: (batch, n_nodes), in the order of ``Solver.nodes``.
-        source_amps: (batch, n_voltage_sources) from plus through the source to minus.
         residual: (batch,) largest current left over at a node, relative to those that meet there.
         error_volts: (batch,) estimated error of the node voltages, from one more Newton step.
         ok: (batch,) converged.
+        work_out_source_amps: called when somebody asks for ``source_amps``.
     """
 
     node_volts: Floats
-    source_amps: Floats
     residual: Floats
     error_volts: Floats
     ok: BoolArray
+    work_out_source_amps: Callable[[], Floats] = field(repr=False)
+
+    @functools.cached_property
+    def source_amps(self) -> Floats:
+        """(batch, n_voltage_sources) from plus through the source to minus."""
+        return self.work_out_source_amps()
 
 
 class Solver:
@@ -257,7 +263,10 @@ class _Newton:
         nodes[:, free] = self.x[:, e.unknown[free]]
         nodes[:, ~free] = self.held[:, e.held[~free]]
         ok = self.done & (residual <= self.options.residual)
-        return Solution(nodes[:, : e.n_named], self.source_amps(amps), residual, self.error, ok)
+        return Solution(
+            nodes[:, : e.n_named], residual, self.error, ok,
+            functools.partial(self.source_amps, amps),
+        )  # fmt: skip
 
     def residual(self, amps: Floats) -> Floats:
         """Largest current left over, relative to the sum of absolute currents that meet."""
