@@ -84,6 +84,23 @@ class Junctions:
             siemens = np.where(deep, slope, siemens)
         return amps + self.gmin_siemens * volts, siemens + self.gmin_siemens
 
+    def integral(self, volts: Floats) -> Floats:
+        """Integral of the current from 0 V, watts; ``volts`` (batch, n_junctions)."""
+        x = volts / self.thermal_volts
+        inside = np.minimum(x, _LARGEST_EXPONENT)
+        beyond = x - inside
+        growth = np.exp(inside)
+        exponential = np.expm1(inside) + growth * beyond * (1.0 + 0.5 * beyond) - x
+        deep = self._cubic & (x < -3.0)
+        if deep.any():
+            safe = np.where(deep, x, -3.0)
+            # The cubic's own integral from -3 thermal volts down, after the exponential's.
+            tail = -(safe + 3.0) + 0.5 * (3.0 / np.e) ** 3 * (1.0 / safe**2 - 1.0 / 9.0)
+            exponential = np.where(deep, np.expm1(-3.0) + 3.0 + tail, exponential)
+        content = self.saturation_amps * self.thermal_volts * exponential
+        found: Floats = content + 0.5 * self.gmin_siemens * volts**2
+        return found
+
     def limit(self, wanted: Floats, present: Floats) -> Floats:
         """Junction limiting: shorten steps up the exponential (Nagel 1975, section 4.1.4)."""
         thermal = self.thermal_volts

@@ -101,8 +101,8 @@ class Solver:
 
     @property
     def nodes(self) -> tuple[str, ...]:
-        """Names of the nodes, ground left out."""
-        return self.equations.nodes[: self.equations.n_named]
+        """Names of the nodes, ground left out; inner nodes of diodes (``d#inner``) last."""
+        return self.equations.nodes
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -264,7 +264,7 @@ class _Newton:
         nodes[:, ~free] = self.held[:, e.held[~free]]
         ok = self.done & (residual <= self.options.residual)
         return Solution(
-            nodes[:, : e.n_named], residual, self.error, ok,
+            nodes, residual, self.error, ok,
             functools.partial(self.source_amps, amps),
         )  # fmt: skip
 
