@@ -64,6 +64,11 @@ __all__ = [
 ]
 
 
+def __dir__() -> list[str]:
+    """Public names, also before their first use."""
+    return sorted(__all__)
+
+
 def __getattr__(name: str) -> Any:
     """Import a public name from its module."""
     if name not in _HOMES:

@@ -54,7 +54,7 @@ class RunResult:
 
 def train_run(
     config: ExperimentConfig | Overrides | None,
-    out: Path | None,
+    out: Path | str | None,
     *,
     data_directory: Path | None = None,
     resume: bool = False,
@@ -85,7 +85,7 @@ def train_run(
             raise UsageError("to resume, name the run folder with --out DIR")
         with build(_settled(config), data_directory) as experiment:
             return RunResult(_train(experiment, None, listener))
-    folder = RunFolder(out)
+    folder = RunFolder(Path(out))
     with folder.reserved():
         chosen, finished = _claim(folder, config, resume)
         if finished is not None:
@@ -224,14 +224,14 @@ def _log_epoch(folder: RunFolder, progress: Progress, seconds: float) -> None:
     )
 
 
-def load_run(path: Path, data_directory: Path | None = None) -> Experiment:
+def load_run(path: Path | str, data_directory: Path | None = None) -> Experiment:
     """The experiment of a finished run with its final conductances.
 
     Raises:
         RunFolderError: not a run folder, or the run has not finished.
         DataError: the data cannot be loaded.
     """
-    folder = RunFolder(path)
+    folder = RunFolder(Path(path))
     text = folder.read_config()
     if text is None:
         raise RunFolderError(
@@ -255,7 +255,7 @@ def load_run(path: Path, data_directory: Path | None = None) -> Experiment:
     return experiment
 
 
-def evaluate_run(path: Path, data_directory: Path | None = None) -> dict[str, Any]:
+def evaluate_run(path: Path | str, data_directory: Path | None = None) -> dict[str, Any]:
     """Errors of a finished run's conductances, evaluated anew.
 
     Raises:

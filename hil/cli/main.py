@@ -28,6 +28,26 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from hil import __version__
+
+        typer.echo(f"hil {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    pass
+
+
 config_app = typer.Typer(help="Look at configurations.", no_args_is_help=True)
 app.add_typer(config_app, name="config")
 
@@ -39,7 +59,7 @@ ConfigFile = Annotated[
 ]
 DataDirectory = Annotated[
     Path | None,
-    typer.Option("--data", metavar="DIR", help="Folder with the four MNIST files [env HIL_DATA]."),
+    typer.Option("--data", metavar="DIR", help="Folder with the MNIST files, else HIL_DATA."),
 ]
 Seed = Annotated[int | None, typer.Option("--seed", metavar="N", help="Seed of everything random.")]
 Epochs = Annotated[
@@ -236,7 +256,9 @@ def _print_summary(summary: dict[str, Any], out: Path | None, already: bool) -> 
     typer.echo(f"devices      {summary['devices']}, {summary['writes_per_device']:.0f} writes each")
     if summary["skipped_examples"]:
         typer.echo(f"not settled  {summary['skipped_examples']} training examples, left out")
-    if out is not None and not already:
+    if out is None:
+        typer.echo("nothing was kept; name a folder with --out DIR to evaluate or export the run")
+    elif not already:
         typer.echo(f"run folder   {out}")
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from hil.arrays import Floats
 from hil.substrate import Drive, Settled, Substrate
 
-__all__ = ["MARGIN", "Case", "close", "refuses", "require"]
+__all__ = ["MARGIN", "SIGMAS", "Case", "close", "refuses", "require"]
 
 MARGIN = 100.0
 """Safety factor on the settling tolerance and on rounding: an error of a voltage is a residual

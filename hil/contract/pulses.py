@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from hil.arrays import Floats
-from hil.contract.case import Case, close, refuses, require
+from hil.contract.case import SIGMAS, Case, close, refuses, require
 from hil.energy import Term
 from hil.errors import UsageError
 from hil.substrate import Adjusts, CountsWrites, Descends, ReadsConductance
@@ -84,6 +84,39 @@ def _pulses_go_their_way(case: Case) -> None:
     require(means[3] > means[4] + slack, "pulses have no effect on any conductance")
 
 
+def _pulses_can_be_seen(case: Case) -> None:
+    """Pulses that raise a conductance lower the drop across it.
+
+    What needs no reading: the absolute drop across a device of a passive network falls as its own
+    conductance rises, because the rest of the network is a source with an inner resistance.
+    """
+    topology, limit = case.topology, case.spec.max_input_volts
+    drives, _ = case.phases()
+
+    def drops() -> Floats:
+        volts = case.settle(drives[1].input_volts, drives[1].nudge_amps).node_volts
+        across: Floats = np.abs(volts[:, topology.tails] - volts[:, topology.heads])
+        return np.asarray(across.sum(axis=0))
+
+    held = np.isin(topology.tails, topology.inputs) & np.isin(topology.heads, topology.inputs)
+    start = np.where(held, 0.0, drops())
+    for device in np.argsort(-start)[:3]:
+        if start[device] <= 0.01 * limit:  # nothing to see on this one
+            continue
+        counts = np.zeros(case.n_devices, np.int64)
+        seen = []
+        for count in (-case.many_pulses, case.many_pulses):
+            counts[device] = count
+            case.substrate.pulse(counts)
+            seen.append(drops()[device])
+        least = 4 * (SIGMAS * case.spec.noise_volts + case.spec.settle_tolerance * limit)
+        require(
+            seen[1] < seen[0] - least,
+            f"with device {device} at its lowest and its highest conductance the drops across it "
+            f"sum to {seen[0]:.4g} V and {seen[1]:.4g} V; the latter must be smaller",
+        )
+
+
 def _writes_are_counted(case: Case) -> None:
     """Write counts rise by one exactly where programming changed a conductance."""
     substrate, n = case.substrate, case.n_devices
@@ -126,6 +159,7 @@ CLAUSES = (
     _wrong_pulses_are_refused,
     _no_pulse_no_change,
     _pulses_go_their_way,
+    _pulses_can_be_seen,
     _writes_are_counted,
 )
 """In the order in which they are checked."""

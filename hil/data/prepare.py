@@ -59,7 +59,7 @@ def _test_shares(sizes: NDArray[np.int64], test_count: int) -> NDArray[np.int64]
     if not shares.any():
         raise DataError(
             "no class has two examples, so none can be spared for a test part; provide more "
-            "examples, or set task='regression' if the target is a quantity",
+            "examples, or set data.task=regression if the target is a quantity",
             count=test_count,
         )
     return shares

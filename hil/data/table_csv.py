@@ -114,10 +114,13 @@ def _check_header(rows: _Rows) -> None:
         raise DataError(
             f"{rows.source} is empty; a header row and data rows are needed", path=rows.source
         )
-    if all(_number(name) is not None for name in header):
+    numbers = [name for name in header if _number(name) is not None]
+    # Columns may be called 0, 1, 2; nobody calls one 5.1.
+    measured = [name for name in numbers if not name.strip().isdigit()]
+    if measured or len(numbers) == len(header):
         raise DataError(
-            f"{rows.source}: the first row holds only numbers, so the header row seems to be "
-            "missing; put a row of column names on top",
+            f"{rows.source}: the first row holds numbers ({(measured or numbers)[0]}), so the "
+            "header row seems to be missing; put a row of column names on top",
             path=rows.source,
         )
     repeated = sorted({name for name in header if header.count(name) > 1})
@@ -161,7 +164,7 @@ def _read_targets(rows: _Rows, columns: list[int], task: Task | None) -> NDArray
             row,
             column,
             f"'{cells[row]}' is {'a number' if rare else 'text'} in a column that holds both",
-            "correct it, or set task='classification' to read all cells as class names",
+            "correct it, or set data.task=classification to read all cells as class names",
         )
     return np.array(cells, dtype=np.str_)
 

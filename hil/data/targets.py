@@ -100,7 +100,7 @@ def _whole_labels(labels: NDArray[Any], source: str) -> NDArray[np.int64]:
         raise DataError(
             f"{source}: label {labels[index]} of example {index} (counted from 0) is not an "
             f"integer from 0 to {len(labels) - 1}, the number of examples less one; renumber "
-            "the classes from 0, or set task='regression' if it is a quantity",
+            "the classes from 0, or set data.task=regression if it is a quantity",
             path=source,
             index=index,
         )

@@ -7,12 +7,12 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import filelock
 import h5py
 import numpy as np
 import pytest
-from click.testing import Result
 from typer.testing import CliRunner
 
 from hil.cli.main import app
@@ -24,7 +24,7 @@ from hil.runs import train_run
 SMALL = ["--preset", "iris", "--set", "threads=1"]
 
 
-def hil(*args: str) -> Result:
+def hil(*args: str) -> Any:
     return CliRunner().invoke(app, args)
 
 

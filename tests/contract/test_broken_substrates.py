@@ -249,6 +249,16 @@ class BadSpec(Full):
         super().__init__(inner, settle_tolerance=0.0)
 
 
+class UnreadableBackwards(Bare):
+    def _pulse(self, counts: IntArray) -> None:
+        super()._pulse(-counts)
+
+
+class UnreadableDeaf(Bare):
+    def _pulse(self, counts: IntArray) -> None:
+        pass
+
+
 BROKEN: list[tuple[Callable[[Any], Substrate], str]] = [
     (WrongShape, "promised shapes and types.*node_volts has shape"),
     (OkIsNotBoolean, "promised shapes and types.*ok is int8"),
@@ -266,6 +276,8 @@ BROKEN: list[tuple[Callable[[Any], Substrate], str]] = [
     (PulsesBackwards, "Pulses move conductances in their direction.*pulses moved"),
     (PulsesDoNothing, "no effect"),
     (PulsesNeighbours, "Pulses move conductances in their direction"),
+    (UnreadableBackwards, "lower the drop across it"),
+    (UnreadableDeaf, "lower the drop across it"),
     (ZeroPulsesDisturb, "Zero pulses change nothing"),
     (LeavesWindow, "left the window"),
     (AdjustsHalf, "Adjust adds what is asked"),

@@ -135,7 +135,8 @@ def test_csv_numbers_survive_exactly(
         ("", {}, r"table\.csv is empty"),
         ("\n\n", {}, r"table\.csv is empty"),
         ("a,b\n", {}, "has no data rows"),
-        ("1,2\n3,4\n", {}, "first row holds only numbers, so the header row seems"),
+        ("1,2\n3,4\n", {}, "first row holds numbers .1., so the header row seems"),
+        ("5.1,3.5,cat\n4.9,3.0,dog\n", {}, "first row holds numbers .5.1., so"),
         ("a,a\n1,2\n", {}, "column names must be unique"),
         ("a,,b\n1,2,3\n", {}, "column names must be unique and not empty"),
         ("a,b\n1,2\n1,2,3\n", {}, "line 3: 3 cells where the header has 2 columns"),
@@ -159,7 +160,7 @@ def test_csv_numbers_survive_exactly(
         ("a,b\n1,x\n2,y\n3,z\n", {}, "no class has two examples"),
         ("a,b\n1,0\n2,-1\n3,0\n", {}, "label -1 of example 1 .*is not an integer from 0 to 2"),
         ("a,b\n1,1\n2,2\n3,3\n", {}, "label 3 of example 2"),
-        ("a,b\n1,120\n2,300\n3,120\n", {}, "label 120 of example 0 .*task='regression'"),
+        ("a,b\n1,120\n2,300\n3,120\n", {}, "label 120 of example 0 .*data.task=regression"),
         ("a,b\n1,0\n2,1.5\n", {"task": "classification"}, r"label 1\.5 of example 1"),
         (
             "a,b,c\n1,0,1\n2,1,0\n",
