@@ -170,7 +170,7 @@ def preset_text(name: str) -> str:
 
 def resolve(
     preset: str | None = None,
-    file: Path | None = None,
+    file: Path | str | None = None,
     overrides: Mapping[str, Any] | None = None,
     text: str | None = None,
     source: str | None = None,
@@ -191,7 +191,7 @@ def resolve(
     if len(given) > 1:
         raise ConfigurationError(f"give only one of {' and '.join(given)}")
     if file is not None:
-        source, text = str(file), _read_file(file)
+        source, text = str(file), _read_file(Path(file))
     elif text is None:
         source, text = f"preset {preset or 'digits'}", preset_text(preset or "digits")
     source = source or "the given TOML"

@@ -87,7 +87,7 @@ def _restore(experiment: Experiment, checkpoint: Checkpoint) -> None:
         trainer.rule.recall(
             {n.removeprefix(_RULE): v for n, v in arrays.items() if n.startswith(_RULE)}
         )
-    except (KeyError, TypeError, ValueError, UsageError) as error:
+    except (KeyError, TypeError, ValueError, RecursionError, UsageError) as error:
         raise RunFolderError(
             f"the checkpoint is damaged ({error}); remove checkpoint.h5 to start anew"
         ) from error

@@ -17,6 +17,7 @@ A run that died at any moment leaves a folder that can be read and resumed.
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import time
@@ -153,20 +154,17 @@ class RunFolder:
 
     def write_arrays(self, group: str, arrays: Arrays) -> None:
         """Add a group of datasets to ``arrays.h5``, replacing one of that name."""
-        with self._writing("arrays.h5") as target:
-            scratch = self.path / ".arrays.h5.new"
-            if target.exists():
-                scratch.write_bytes(target.read_bytes())
-            else:
-                scratch.unlink(missing_ok=True)
-            with h5py.File(scratch, "a") as file:
-                if group in file:
-                    del file[group]
-                for name, values in arrays.items():
-                    file.create_dataset(
-                        f"{group}/{name}", data=values, compression="gzip", shuffle=True
-                    )
-            os.replace(scratch, target)
+        path = self.path / "arrays.h5"
+        with self._writing("arrays.h5"):
+            content = io.BytesIO(path.read_bytes() if path.exists() else b"")
+        with h5py.File(content, "a") as file:
+            if group in file:
+                del file[group]
+            for name, values in arrays.items():
+                file.create_dataset(
+                    f"{group}/{name}", data=values, compression="gzip", shuffle=True
+                )
+        self._replace("arrays.h5", content.getbuffer())
 
     def drop_arrays(self) -> None:
         """Forget ``arrays.h5``."""
@@ -205,15 +203,13 @@ class RunFolder:
 
     def write_checkpoint(self, checkpoint: Checkpoint) -> None:
         """Replace the checkpoint; a crash leaves the old one or the new one."""
-        with self._writing("checkpoint.h5") as target:
-            scratch = self.path / ".checkpoint.h5.new"
-            with h5py.File(scratch, "w") as file:
-                file.attrs["values"] = json.dumps(checkpoint.values)
-                for name, values in checkpoint.arrays.items():
-                    file.create_dataset(name, data=values)
-            with scratch.open("rb") as written:
-                os.fsync(written.fileno())
-            os.replace(scratch, target)
+        # Made in memory: a full disk is reported by a plain write, not by HDF5 when it closes.
+        content = io.BytesIO()
+        with h5py.File(content, "w") as file:
+            file.attrs["values"] = json.dumps(checkpoint.values)
+            for name, values in checkpoint.arrays.items():
+                file.create_dataset(name, data=values)
+        self._replace("checkpoint.h5", content.getbuffer())
 
     def read_checkpoint(self) -> Checkpoint | None:
         """The checkpoint, or None.
@@ -228,7 +224,7 @@ class RunFolder:
             try:
                 values = dict(json.loads(file.attrs["values"]))
                 return Checkpoint(values, {name: np.asarray(file[name][()]) for name in file})
-            except (KeyError, TypeError, ValueError, OSError) as error:
+            except (KeyError, TypeError, ValueError, OSError, RecursionError) as error:
                 raise RunFolderError(
                     f"{path} is damaged ({error}); remove it to start anew", path=str(path)
                 ) from error
@@ -243,11 +239,12 @@ class RunFolder:
         try:
             file = h5py.File(path, "r")
         except OSError as error:
-            raise RunFolderError(
-                f"cannot read {path}: it is missing or not an HDF5 file; "
-                "check that the folder is a run folder",
-                path=str(path),
-            ) from error
+            what = (
+                "it is damaged; remove it to start anew"
+                if path.name == "checkpoint.h5"
+                else "it is missing or damaged; train again into another folder"
+            )
+            raise RunFolderError(f"cannot read {path}: {what}", path=str(path)) from error
         with file:
             yield file
 
@@ -260,22 +257,28 @@ class RunFolder:
                 f"cannot read {path}: {error}", path=str(path)
             ) from error  # fmt: skip
 
-    def _replace(self, name: str, content: bytes) -> None:
+    def _replace(self, name: str, content: bytes | memoryview) -> None:
+        """Replace a file: whatever happens, the old content is there or the new one."""
         with self._writing(name) as target:
             scratch = self.path / f".{name}.new"
-            with scratch.open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(scratch, target)
+            try:
+                with scratch.open("wb") as file:
+                    file.write(content)
+                    file.flush()
+                    os.fsync(file.fileno())
+                os.replace(scratch, target)
+            except OSError:
+                with contextlib.suppress(OSError):
+                    scratch.unlink()
+                raise
 
     @contextlib.contextmanager
     def _writing(self, name: str) -> Iterator[Path]:
         path = self.path / name
         try:
             yield path
-        except (OSError, RuntimeError) as error:  # HDF5 reports some failures as the latter
-            why = (isinstance(error, OSError) and error.strerror) or str(error).splitlines()[0]
+        except OSError as error:
+            why = error.strerror or str(error)
             raise RunFolderError(
                 f"cannot write {path}: {why}. What was written before is intact: make room or "
                 f"restore access, then go on with: hil train --resume --out {self.path}",

@@ -22,6 +22,12 @@ _CHECKPOINT_SECONDS = 60.0
 
 Overrides = Mapping[str, Any]
 
+_FIGURES = {
+    "test_error_percent", "train_error_percent", "train_seconds", "examples_per_second",
+    "epochs", "devices", "writes_per_device", "skipped_examples",
+}  # fmt: skip
+"""Numbers that the summary of a finished run has."""
+
 
 class Listener(Protocol):
     """Is told how a run goes."""
@@ -138,6 +144,13 @@ def _claim(
     if summary is None or summary.get("status") != "finished":
         return before, None
     folder.read_array("final/conductance_siemens")
+    wrong = [name for name in _FIGURES if not isinstance(summary.get(name), int | float | None)]
+    if wrong or not _FIGURES <= summary.keys():
+        raise RunFolderError(
+            f"{folder.path / 'summary.json'} is not what a run wrote; the run cannot be trusted. "
+            "Train again into another folder",
+            path=str(folder.path),
+        )
     return before, summary
 
 

@@ -179,6 +179,17 @@ class Trainer:
             ValueError: it does not describe a place in this run.
         """
         place = Place(**snapshot)
+        for name, kind in Place.__annotations__.items():
+            value = getattr(place, name)
+            fits = (
+                isinstance(value, int | float)
+                if kind == "float"
+                else (type(value).__name__ == kind)
+            )
+            if not fits or (kind != "str" and not 0 <= value < float("inf")):
+                raise ValueError(f"{name} is {value!r}")
+        if place.phases_state:
+            np.random.default_rng().bit_generator.state = json.loads(place.phases_state)
         if not (0 <= place.epoch <= self.epochs and 0 <= place.batch < self.n_batches):
             raise ValueError(f"epoch {place.epoch}, batch {place.batch} is not in this run")
         self.place = place

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -271,12 +272,15 @@ def _print_errors(result: dict[str, Any]) -> None:
 
 def main() -> None:
     """Entry point."""
+    # Until a run takes over, a polite request to stop unwinds as Ctrl-C does.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         app()
     except BrokenPipeError:  # the reader, such as `head`, went away
         sys.stderr.close()
         sys.exit(1)
-    except OSError as error:  # the run is recorded by now; only its words could not be written
+    except OSError as error:
+        what = f"cannot use {error.filename}" if error.filename else "cannot write the output"
         with contextlib.suppress(OSError):
-            print(f"hil: cannot write the output: {error.strerror or error}", file=sys.stderr)
+            print(f"hil: {what}: {error.strerror or error}", file=sys.stderr)
         os._exit(2)  # a regular exit would try to write once more

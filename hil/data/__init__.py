@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hil.data.dataset import Dataset
+from hil.data.paths import expanded
 from hil.errors import DataError
 
 if TYPE_CHECKING:
@@ -88,5 +89,5 @@ def _load_file(config: FileConfig, directory: Path | None) -> Dataset:
         scale=config.scale,
         target_columns=config.target_columns,
     )
-    path = Path(config.path).expanduser()
+    path = expanded(config.path)
     return load_table(path if directory is None else Path(directory) / path, options)

@@ -10,6 +10,7 @@ import numpy as np
 from hil.data.checks import check_labels
 from hil.data.dataset import Dataset, Inputs, Targets
 from hil.data.idx_format import read_idx, write_idx
+from hil.data.paths import expanded
 from hil.errors import DataError
 
 __all__ = ["load_mnist", "read_idx", "write_idx"]
@@ -38,7 +39,7 @@ def load_mnist(
             counts differ, a label is above 9, or fewer images exist than were asked for.
 
     """
-    folder = Path(directory).expanduser()
+    folder = expanded(directory)
     if not folder.is_dir():
         raise DataError(
             f"there is no MNIST folder {folder}, where {_spellings('train', 'images')[0]} was "

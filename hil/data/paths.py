@@ -7,7 +7,19 @@ from pathlib import Path
 
 from hil.errors import DataError
 
-__all__ = ["require_file"]
+__all__ = ["expanded", "require_file"]
+
+
+def expanded(path: str | PathLike[str]) -> Path:
+    """``path`` with a leading ``~`` expanded.
+
+    Raises:
+        DataError: it names a user who does not exist.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise DataError(f"cannot find the folder of {path}: {error}", path=str(path)) from error
 
 
 def require_file(path: str | PathLike[str], purpose: str) -> Path:
@@ -21,7 +33,7 @@ def require_file(path: str | PathLike[str], purpose: str) -> Path:
         DataError: when nothing is there, or it is a directory or another special file.
 
     """
-    file = Path(path).expanduser()
+    file = expanded(path)
     if file.is_file():
         return file
     if file.is_dir():

@@ -181,8 +181,15 @@ class LayeredSubstrate(Substrate):
         shape = (terms[0].node_volts.shape[:1] if terms else ()) + (self.spec.topology.n_nodes,)
         if not terms or any(term.node_volts.shape != shape for term in terms):
             raise UsageError(f"descend needs terms of one shape (batch, {shape[-1]})")
-        if not np.isfinite(rates).all():
-            raise UsageError("a rate is not finite")
+        if shape[0] == 0:
+            raise UsageError("the terms hold no example; descend needs at least one")
+        with np.errstate(over="ignore"):
+            numbers = np.asarray([*rates, dead_zone], self._network.dtype)
+        if not np.isfinite(numbers).all() or dead_zone < 0.0:
+            raise UsageError(
+                f"rates must be finite in {self._network.dtype} and the dead zone not negative; "
+                f"got {list(rates)} and {dead_zone}"
+            )
         phases = _differences(terms, self._network.dtype)
         try:
             for index, rate in enumerate(rates):
@@ -254,8 +261,8 @@ class LayeredSubstrate(Substrate):
         """
         self._check_open()
         self._check_one_a_device("counts", counts, "iu")
-        if counts.size and int(counts.min()) < 0:
-            raise UsageError("a write count is negative")
+        if counts.size and not 0 <= int(counts.min()) <= int(counts.max()) < 2**62:
+            raise UsageError("a write count is negative or absurdly large")
         self._flush()
         self._counts[:] = counts
 

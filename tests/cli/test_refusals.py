@@ -267,3 +267,56 @@ def test_undefined_errors_are_null_in_json(tmp_path: Path) -> None:
     shown = hil("evaluate", str(tmp_path / "run"))
     assert shown.exit_code == 0
     assert "do not vary" in shown.stdout
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("epoch", 1.5), ("batch", "x"), ("examples", None), ("phases_state", "zz"),
+     ("phases_state", "[]"), ("seconds", float("nan"))],
+)  # fmt: skip
+def test_an_edited_checkpoint_is_refused(crashed: Path, field: str, value: object) -> None:
+    with h5py.File(crashed / "checkpoint.h5", "r+") as file:
+        values = json.loads(file.attrs["values"])
+        values["place"][field] = value
+        file.attrs["values"] = json.dumps(values)
+    refused("train", "--resume", "--out", str(crashed), words=["checkpoint", "start anew"])
+
+
+@pytest.mark.parametrize("text", ['{"status": "finished"}', "x"])
+def test_a_summary_without_its_figures_is_refused(finished: Path, text: str) -> None:
+    (finished / "summary.json").write_text(text)
+    refused("train", "--resume", "--out", str(finished), words=["summary.json"])
+
+
+def test_a_failed_checkpoint_leaves_the_old_one(
+    crashed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = (crashed / "checkpoint.h5").read_bytes()
+
+    def full(descriptor: int) -> None:
+        raise OSError(28, os.strerror(28))
+
+    folder = RunFolder(crashed)
+    checkpoint = folder.read_checkpoint()
+    assert checkpoint is not None
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(RunFolderError, match="No space left"):
+        folder.write_checkpoint(checkpoint)
+    assert (crashed / "checkpoint.h5").read_bytes() == before
+    assert not list(crashed.glob(".*.new"))
+
+
+def test_export_replaces_whole_or_not_at_all(finished: Path, tmp_path: Path) -> None:
+    target = tmp_path / "g.csv"
+    assert hil("export", str(finished), str(target)).exit_code == 0
+    before = target.read_bytes()
+    with h5py.File(finished / "arrays.h5", "r+") as file:
+        del file["final/write_counts"]
+        file["final/write_counts"] = np.zeros(3, np.int64)
+    refused("export", str(finished), str(target), words=["do not fit"])
+    assert target.read_bytes() == before
+
+
+def test_an_unknown_user_is_refused() -> None:
+    options = ["--set", "data.kind=file", "--set", "data.path=~nosuchuser/x.csv"]
+    refused("train", "--preset", "xor", *options, words=["~nosuchuser"])

@@ -117,3 +117,21 @@ def test_write_counts_must_be_counts(build: Build) -> None:
         with pytest.raises(UsageError):
             substrate.load_write_counts(wrong)
     np.testing.assert_array_equal(substrate.write_counts(), 0)
+
+
+def test_descending_by_what_is_no_step_is_refused(build: Build) -> None:
+    substrate = build((4,), precision="float32").substrate
+    n_inputs = substrate.spec.topology.inputs.size
+    volts = substrate.settle(Drive(np.full((2, n_inputs), 0.5))).node_volts
+    terms = [Term(1.0, volts), Term(-1.0, volts)]
+    none = [Term(1.0, volts[:0])]
+    before = substrate.read_conductance()
+    for arguments, options in (
+        ((terms, [1e39, 1.0]), {}),
+        ((terms, [1.0, 1.0]), {"sign_only": True, "dead_zone": np.nan}),
+        ((terms, [1.0, 1.0]), {"sign_only": True, "dead_zone": -1.0}),
+        ((none, [1.0, 1.0]), {}),
+    ):
+        with pytest.raises(UsageError):
+            substrate.descend(*arguments, **options)
+    np.testing.assert_array_equal(substrate.read_conductance(), before)
