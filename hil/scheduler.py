@@ -9,6 +9,7 @@ import numpy as np
 from hil.arrays import BoolArray, Floats
 from hil.costs import Cost
 from hil.energy import Term
+from hil.errors import UsageError
 from hil.estimators import Estimator
 from hil.substrate import ComparesDrops, Comparisons, Drive, Settled, Substrate
 
@@ -52,6 +53,16 @@ class Scheduler:
     cost: Cost
     estimator: Estimator
     beta_siemens: float
+
+    def __post_init__(self) -> None:
+        """Refuse a nudging factor that is no positive number.
+
+        Raises:
+            UsageError: see above.
+        """
+        beta = self.beta_siemens
+        if not isinstance(beta, int | float | np.floating) or not 0.0 < beta < np.inf:
+            raise UsageError(f"beta_siemens must be positive and finite; got {beta!r}")
 
     def free(self, substrate: Substrate, input_volts: Floats, targets: Floats) -> FreePhase:
         """Settle freely and find the nudge.

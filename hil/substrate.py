@@ -138,10 +138,11 @@ class Substrate(abc.ABC):
         self._check_drive(drive)
         if near is not None:
             wanted = (len(drive.input_volts), self.spec.topology.n_nodes)
-            if near.node_volts.shape != wanted:
+            _check_array("near.node_volts", near.node_volts)
+            if near.node_volts.shape != wanted or near.node_volts.dtype.char not in "fd":
                 raise UsageError(
                     f"near must hold node voltages of shape {wanted}, a state of this batch; "
-                    f"got {near.node_volts.shape}"
+                    f"got {near.node_volts.dtype} of shape {near.node_volts.shape}"
                 )
         return self._settle(drive, near)
 
@@ -158,6 +159,7 @@ class Substrate(abc.ABC):
             ProgramError: a pulse could not be applied; it is not repeated.
         """
         self._check_open()
+        _check_array("counts", counts)
         if counts.shape != (self.spec.topology.n_devices,) or counts.dtype.kind not in "iu":
             raise UsageError(
                 f"pulse needs {self.spec.topology.n_devices} integers, one a device; "
@@ -205,6 +207,7 @@ class Substrate(abc.ABC):
 
     def _check_drive(self, drive: Drive) -> None:
         topology = self.spec.topology
+        _check_array("input_volts", drive.input_volts)
         batch = len(drive.input_volts) if drive.input_volts.ndim else 0
         if batch == 0:
             raise UsageError("the batch is empty; settle at least one example")
@@ -216,10 +219,16 @@ class Substrate(abc.ABC):
             # The phases of a batch share their inputs: one look at what cannot change is enough.
             self._checked_inputs = drive.input_volts if is_frozen(drive.input_volts) else None
         if drive.nudge_amps is not None:
+            _check_array("nudge_amps", drive.nudge_amps)
             _check_levels(
                 "nudge_amps", drive.nudge_amps, (batch, topology.outputs.size),
                 self.spec.max_nudge_amps, "A",
             )  # fmt: skip
+
+
+def _check_array(name: str, values: object) -> None:
+    if not isinstance(values, np.ndarray):
+        raise UsageError(f"{name} must be a numpy array; got {type(values).__name__}")
 
 
 def _check_levels(

@@ -173,6 +173,18 @@ def _limits_hold(case: Case) -> None:
             case.same_volts(before, after, f"before and after the refused {what}")
 
 
+def _lists_are_refused(case: Case) -> None:
+    """Lists in place of arrays are usage errors."""
+    inputs = case.inputs()
+    nudge = np.zeros((len(inputs), case.n_outputs))
+    wrong: dict[str, tuple[Any, Any]] = {
+        "a list of inputs": (inputs.tolist(), None),
+        "a list of nudges": (inputs, nudge.tolist()),
+    }
+    for what, arrays in wrong.items():
+        refuses(UsageError, what, partial(case.substrate.settle, Drive(*arrays)))
+
+
 CLAUSES = (
     _spec_is_consistent,
     _settle_returns_what_it_promises,
@@ -183,5 +195,6 @@ CLAUSES = (
     _nudge_acts,
     _wrong_arrays_are_refused,
     _limits_hold,
+    _lists_are_refused,
 )
 """In the order in which they are checked."""
