@@ -87,7 +87,10 @@ def _descend_is_adjust(case: Case) -> None:
         rounding = MARGIN * float(np.finfo(contrast.dtype).eps) * case.spread(largest)
         median = float(np.median(np.abs(contrast)))
         for sign_only, dead_zone in ((False, 0.0), (True, 0.0), (True, median)):
-            rates = [float(s if sign_only else s / m) for s, m in zip(steps, largest, strict=True)]
+            rates = [
+                float(s if sign_only or not m else s / m)
+                for s, m in zip(steps, largest, strict=True)
+            ]
             steep = np.abs(contrast) > dead_zone
             wish = np.where(steep, np.sign(contrast), 0.0) if sign_only else contrast
             substrate.load_conductance(start)
