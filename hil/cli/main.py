@@ -162,6 +162,24 @@ def export(
 
 
 @app.command()
+def solve(
+    netlist: Annotated[Path, typer.Argument(metavar="FILE.cir", help="A SPICE netlist.")],
+    json_: AsJson = False,
+) -> None:
+    """Solve a SPICE netlist for its operating point."""
+    with _reported():
+        from hil.circuits import operating_point
+
+        found = operating_point(netlist)
+    if json_:
+        _print_json(found)
+        return
+    for part, unit in (("nodes", "V"), ("sources", "A")):
+        for name, value in found[part].items():
+            typer.echo(f"{part[:-1]:6} {name:24} {value: .9e} {unit}")
+
+
+@app.command()
 def presets() -> None:
     """List the built-in experiments."""
     import tomllib
