@@ -28,11 +28,12 @@ from sim_backend.nodal.elements import (
     Curve,
     Diode,
     IdealDiode,
+    SingleElement,
     VoltageControlledCurrent,
     VoltageControlledVoltage,
     VoltageSource,
 )
-from sim_backend.nodal.parts import Parts, SingleElement, ends
+from sim_backend.nodal.parts import Parts, ends
 
 __all__ = ["Equations"]
 

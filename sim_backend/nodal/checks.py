@@ -17,11 +17,12 @@ from sim_backend.nodal.elements import (
     CurrentSource,
     Diode,
     IdealDiode,
+    SingleElement,
     VoltageControlledCurrent,
     VoltageControlledVoltage,
     VoltageSource,
 )
-from sim_backend.nodal.parts import Parts, SingleElement, ends
+from sim_backend.nodal.parts import Parts, ends
 
 __all__ = ["CircuitError", "check_conductances", "check_parts"]
 

@@ -29,6 +29,7 @@ __all__ = [
     "IdealDiode",
     "Resistor",
     "Resistors",
+    "SingleElement",
     "VoltageControlledCurrent",
     "VoltageControlledVoltage",
     "VoltageSource",
@@ -227,9 +228,8 @@ class Curve:
     siemens: Callable[[Floats], Floats]
 
 
-Element: TypeAlias = (
+SingleElement: TypeAlias = (
     Resistor
-    | Resistors
     | VoltageSource
     | CurrentSource
     | Diode
@@ -241,6 +241,8 @@ Element: TypeAlias = (
     | Amplifier
     | Curve
 )
+
+Element: TypeAlias = SingleElement | Resistors
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,34 +11,19 @@ from sim_backend.nodal.elements import (
     GROUND,
     Amplifier,
     Circuit,
-    CurrentControlledCurrent,
-    CurrentControlledVoltage,
     CurrentSource,
     Curve,
     Diode,
     IdealDiode,
     Resistor,
     Resistors,
+    SingleElement,
     VoltageControlledCurrent,
     VoltageControlledVoltage,
     VoltageSource,
 )
 
-__all__ = ["Parts", "SingleElement", "ends"]
-
-SingleElement: TypeAlias = (
-    Resistor
-    | VoltageSource
-    | CurrentSource
-    | Diode
-    | IdealDiode
-    | VoltageControlledVoltage
-    | CurrentControlledCurrent
-    | VoltageControlledCurrent
-    | CurrentControlledVoltage
-    | Amplifier
-    | Curve
-)
+__all__ = ["Parts", "ends"]
 
 
 def ends(element: SingleElement) -> tuple[str, str]:
