@@ -68,6 +68,14 @@ class Resistors:
     minus: NDArray[np.intp]
     siemens: Floats
 
+    def singly(self) -> list[Resistor]:
+        """The resistors one by one."""
+        rows = zip(self.plus, self.minus, self.siemens, strict=True)
+        return [
+            Resistor(f"{self.name}[{k}]", self.nodes[p], self.nodes[m], float(g))
+            for k, (p, m, g) in enumerate(rows)
+        ]
+
     @classmethod
     def crossbar(
         cls, name: str, rows: Sequence[str], columns: Sequence[str], siemens: Floats

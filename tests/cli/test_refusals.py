@@ -20,6 +20,7 @@ from hil.composition import resolve
 from hil.errors import RunFolderError
 from hil.record import RunFolder
 from hil.runs import train_run
+from hil.training import Progress
 
 SMALL = ["--preset", "iris", "--set", "threads=1"]
 
@@ -62,8 +63,8 @@ class _StopAfter:
     def started(self, experiment: object, resumed_epoch: int) -> None:
         pass
 
-    def progressed(self, progress: object, examples: int, seconds: float) -> None:
-        if progress.epoch > self.epochs:  # type: ignore[attr-defined]
+    def progressed(self, progress: Progress, examples: int, seconds: float) -> None:
+        if progress.epoch > self.epochs:
             raise _Stopped
 
     def evaluating(self) -> None:
@@ -244,7 +245,7 @@ def test_a_vanished_folder_is_one_message(tmp_path: Path) -> None:
     folder = tmp_path / "run"
 
     class Vanish(_StopAfter):
-        def progressed(self, progress: object, examples: int, seconds: float) -> None:
+        def progressed(self, progress: Progress, examples: int, seconds: float) -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
     config = resolve("iris", overrides={"threads": 1, "epochs": 2})

@@ -29,7 +29,8 @@ def test_stored_ngspice_voltages(build: Callable[..., Any]) -> None:
     fields = [card.split() for card in cards]
     values = {f[0]: float(f[-1]) for f in fields if f and f[0][0] in "VREFI"}
     model = next(card for card in cards if card.startswith(".model"))
-    saturation, emission = (float(re.search(rf"{k}=(\S+)", model)[1]) for k in ("IS", "N"))  # type: ignore[index]
+    given = dict(re.findall(r"(\w+)=(\S+)", model))
+    saturation, emission = float(given["IS"]), float(given["N"])
     thermal = emission * KELVIN * printed["boltz"] / printed["echarge"]
     built = build(
         (4, 3),

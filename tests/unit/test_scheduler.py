@@ -229,7 +229,8 @@ def test_a_failed_example_contributes_nothing(estimator: Estimator, phase: int) 
     if phase == 0:
         np.testing.assert_array_equal(free.nudge_volts[1], 0.0)
         for drive in substrate.drives[1:]:
-            np.testing.assert_array_equal(drive.nudge_amps[1], 0.0)  # type: ignore[index]
+            assert drive.nudge_amps is not None
+            np.testing.assert_array_equal(drive.nudge_amps[1], 0.0)
 
 
 def test_examples_failing_in_different_phases_are_all_left_out() -> None:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sim_backend.nodal.elements import VoltageSource
 from sim_backend.spice.errors import NetlistError
 from sim_backend.spice.expressions import MOST_NESTED, compile_expression
 from sim_backend.spice.machine import FunctionTable, Machine
@@ -94,7 +95,9 @@ def netlist(expressions: list[str]) -> str:
 
 
 def value(text: str) -> float:
-    return parse_netlist(netlist([text])).circuit.elements[0].volts  # type: ignore[union-attr]
+    source = parse_netlist(netlist([text])).circuit.elements[0]
+    assert isinstance(source, VoltageSource)
+    return source.volts
 
 
 @pytest.mark.parametrize("text", VALUES)
