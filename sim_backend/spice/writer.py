@@ -6,7 +6,9 @@ ideal diode only approximately, as a very steep one.  Comments in the netlist sa
 
 from __future__ import annotations
 
-from sim_backend.nodal.elements import Circuit, DiodeModel
+import dataclasses
+
+from sim_backend.nodal.elements import Circuit, DiodeModel, Resistors, SingleElement
 from sim_backend.spice.errors import NetlistError
 from sim_backend.spice.options import ZERO_CELSIUS_KELVIN, Conditions
 from sim_backend.spice.parts import (
@@ -31,13 +33,14 @@ def write_netlist(circuit: Circuit) -> str:
     differ in case only; comments list those that changed.
 
     Args:
-        circuit: of any elements but curves.
+        circuit: of any elements but curves; groups of resistors are written one by one.
 
     Raises:
         NetlistError: if an element has no equivalent, or a number is not finite.
     """
     if not circuit.kelvin > 0.0 or not circuit.gmin_siemens >= 0.0:
         raise NetlistError("a temperature not above 0 K, or a negative gmin; correct the circuit")
+    circuit = dataclasses.replace(circuit, elements=_singly(circuit))
     parts = Parts(circuit)
     for element in circuit.elements:
         try:
@@ -109,3 +112,10 @@ def _celsius(kelvin: float) -> float:
     exact = kelvin - ZERO_CELSIUS_KELVIN
     rounded = round(exact, 9)
     return rounded if rounded + ZERO_CELSIUS_KELVIN == kelvin else exact
+
+
+def _singly(circuit: Circuit) -> list[SingleElement]:
+    found: list[SingleElement] = []
+    for element in circuit.elements:
+        found += element.singly() if isinstance(element, Resistors) else [element]
+    return found

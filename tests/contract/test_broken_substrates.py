@@ -27,7 +27,7 @@ class WrongShape(Full):
 class OkIsNotBoolean(Full):
     def _settle(self, drive: Drive, near: Settled | None) -> Settled:
         settled = super()._settle(drive, near)
-        return Settled(settled.node_volts, settled.ok.astype(np.int8))  # type: ignore[arg-type]
+        return Settled(settled.node_volts, settled.ok.astype(np.int8))
 
 
 class InputsOff(Full):

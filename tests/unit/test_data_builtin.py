@@ -202,7 +202,7 @@ def test_dataset_converts_and_freezes() -> None:
     with pytest.raises(ValueError, match="read-only"):
         data.train_inputs[0, 0] = 1.0
     with pytest.raises(FrozenInstanceError):
-        data.name = "other"  # type: ignore[misc]
+        data.name = "other"
 
 
 def test_regression_dataset() -> None:

@@ -199,3 +199,7 @@ def assert_same_solution(circuit: Circuit, printed: dict[str, float], atol: floa
     assert nodes
     for name in nodes + currents:
         assert solved[name] == pytest.approx(printed[name], rel=1e-7, abs=atol), name
+
+
+def without_end(text: str) -> str:
+    return text.replace("\n.op\n.end\n", "\n")
