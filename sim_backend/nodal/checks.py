@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,6 @@ from sim_backend.nodal.elements import (
     CurrentSource,
     Diode,
     IdealDiode,
-    SingleElement,
     VoltageControlledCurrent,
     VoltageControlledVoltage,
     VoltageSource,
@@ -70,43 +70,46 @@ def check_conductances(parts: Parts, siemens: np.ndarray) -> None:
 
 
 def _check_names(parts: Parts) -> None:
-    seen: set[str] = set()
-    for element in (*parts.resistors, *parts.groups, *parts.others):
-        if element.name in seen:
-            raise CircuitError(f"two elements are called {element.name}; give each its own name")
-        seen.add(element.name)
-    sources = {e.name for e in parts.voltage_sources}
-    for other in parts.others:
-        if isinstance(other, CurrentControlledCurrent | CurrentControlledVoltage):
-            if other.source not in sources:
-                raise CircuitError(
-                    f"{other.name} is controlled by the current of {other.source}, which is "
-                    "no voltage source of this circuit; add one of 0 V in that branch"
-                )
+    names = [e.name for e in parts.resistors]
+    names += [e.name for e in (*parts.groups, *parts.others)]
+    if len(set(names)) < len(names):
+        seen: set[str] = set()
+        for name in names:
+            if name in seen:
+                raise CircuitError(f"two elements are called {name}; give each its own name")
+            seen.add(name)
+    sensing = parts.sensing
+    sources = {e.name for e in parts.voltage_sources} if sensing else set()
+    for other in sensing:
+        if other.source not in sources:
+            raise CircuitError(
+                f"{other.name} is controlled by the current of {other.source}, which is "
+                "no voltage source of this circuit; add one of 0 V in that branch"
+            )
 
 
-_VALUES = {
-    VoltageSource: "volts",
-    CurrentSource: "amps",
-    VoltageControlledVoltage: "gain",
-    VoltageControlledCurrent: "siemens",
-    CurrentControlledCurrent: "gain",
-    CurrentControlledVoltage: "ohms",
-    IdealDiode: "volts",
+_VALUES: dict[type[Any], tuple[str, ...]] = {
+    VoltageSource: ("volts",),
+    CurrentSource: ("amps",),
+    VoltageControlledVoltage: ("gain",),
+    VoltageControlledCurrent: ("siemens",),
+    CurrentControlledCurrent: ("gain",),
+    CurrentControlledVoltage: ("ohms",),
+    IdealDiode: ("volts",),
+    Amplifier: ("forward_gain", "backward_gain"),
 }
 
 
 def _check_values(parts: Parts) -> None:
-    for element in parts.others:
-        name = _VALUES.get(type(element))
-        if name is not None and not math.isfinite(getattr(element, name)):
-            raise CircuitError(f"{element.name}: {name} is {getattr(element, name)}")
-        if isinstance(element, Amplifier):
-            gains = (element.forward_gain, element.backward_gain)
-            if not all(map(math.isfinite, gains)):
-                raise CircuitError(f"{element.name}: its gains are {gains}")
-        if isinstance(element, Diode):
-            _check_diode(element)
+    for kind, names in _VALUES.items():
+        for name in names:
+            elements = parts.of(kind)
+            values = [getattr(element, name) for element in elements]
+            for k in np.flatnonzero(~np.isfinite(np.array(values, np.float64)))[:1]:
+                raise CircuitError(f"{elements[k].name}: its {name} is {values[k]}")
+    different = {(id(diode.model), diode.area): diode for diode in reversed(parts.junctions)}
+    for diode in reversed(different.values()):
+        _check_diode(diode)
 
 
 def _check_diode(diode: Diode) -> None:
@@ -144,12 +147,13 @@ class _Groups:
 
 
 def _check_voltage_loops(parts: Parts) -> None:
-    groups = _Groups()
     kinds = (VoltageSource, VoltageControlledVoltage, CurrentControlledVoltage, Amplifier)
-    for element in parts.others:
-        if not isinstance(element, kinds):
-            continue
-        plus, minus = ends(element)
+    elements: list[Any] = [element for kind in kinds for element in parts.of(kind)]
+    pairs = [ends(element) for element in elements]
+    if _is_forest(parts, pairs):
+        return
+    groups = _Groups()
+    for element, (plus, minus) in zip(elements, pairs, strict=True):
         if plus == minus:
             raise CircuitError(f"{element.name} is shorted: both its ends are at node {plus}")
         if not groups.join(plus, minus):
@@ -159,14 +163,28 @@ def _check_voltage_loops(parts: Parts) -> None:
             )
 
 
+def _is_forest(parts: Parts, pairs: list[tuple[str, str]]) -> bool:
+    n = parts.n_nodes + 1
+    at = parts.index
+    tails = np.fromiter((at[plus] for plus, _ in pairs), np.intp, len(pairs))
+    heads = np.fromiter((at[minus] for _, minus in pairs), np.intp, len(pairs))
+    if not heads.size or ((heads == -1).all() and np.bincount(tails + 1).max() == 1):
+        # All against ground, each at a node of its own.
+        return not (tails == -1).any()
+    graph = sparse.coo_matrix((np.ones(tails.size), (tails % n, heads % n)), (n, n))
+    return bool(n - csgraph.connected_components(graph, directed=False)[0] == tails.size)
+
+
 def _check_connected(parts: Parts, siemens: np.ndarray) -> None:
     """Every node needs a path to ground on which a current can depend on its voltage."""
     closed = siemens > 0.0
-    pairs = [ends(element) for element in parts.others if _ties(element)]
-    tails = np.array([parts.index[plus] for plus, _ in pairs], np.intp)
-    heads = np.array([parts.index[minus] for _, minus in pairs], np.intp)
-    tails = np.concatenate([tails, parts.resistor_plus[closed]])
-    heads = np.concatenate([heads, parts.resistor_minus[closed]])
+    tails, heads = parts.tied
+    if closed.all():
+        tails = np.concatenate([tails, parts.resistor_plus])
+        heads = np.concatenate([heads, parts.resistor_minus])
+    else:
+        tails = np.concatenate([tails, parts.resistor_plus[closed]])
+        heads = np.concatenate([heads, parts.resistor_minus[closed]])
     inner = set(parts.inner.values())
     for k in np.flatnonzero(~_reached(parts.n_nodes, tails, heads)):
         if int(k) not in inner:
@@ -190,11 +208,3 @@ def _reached(n_nodes: int, tails: Places, heads: Places) -> NDArray[np.bool_]:
     _, label = csgraph.connected_components(graph, directed=False)
     connected: NDArray[np.bool_] = label[:-1] == label[-1]
     return connected
-
-
-def _ties(element: SingleElement) -> bool:
-    """Whether the element's current depends on the voltage between its ends."""
-    if isinstance(element, VoltageControlledCurrent):
-        # A conductance made of a controlled source.
-        return {element.control_plus, element.control_minus} == {element.plus, element.minus}
-    return not isinstance(element, CurrentSource | CurrentControlledCurrent | IdealDiode)

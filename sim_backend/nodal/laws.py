@@ -28,6 +28,9 @@ _LARGEST_EXPONENT = 100.0
 """Above it the exponential goes on as its tangent: 1e43 times the saturation current flows in
 no solution, and nothing overflows on the way there."""
 
+_CURVE_ROUNDINGS = 8.0
+"""Units in the last place that a curve's own arithmetic may cost."""
+
 
 def saturation_amps(diode: Diode, kelvin: float, volts_per_kelvin: float) -> float:
     """Saturation current at ``kelvin``, area included."""
@@ -159,6 +162,28 @@ class Branches:
         through_curves, slopes_curves = self._curves.evaluate(smooth[:, n:])
         amps = np.concatenate([through, through_curves], axis=1) + gmin_siemens * smooth
         return amps, np.concatenate([slopes, slopes_curves], axis=1) + gmin_siemens
+
+    @property
+    def junction_volts(self) -> tuple[Floats, Floats]:
+        """Thermal and critical voltages of the junctions, (n_junctions,) each."""
+        return self._junctions.thermal_volts, self._junctions.critical_volts
+
+    def rounding_amps(self, volts: Floats, amps: Floats) -> Floats:
+        """Rounding errors of the currents of the smooth branches, (batch, n_smooth).
+
+        Args:
+            volts: (batch, n_smooth or more) at which they were evaluated.
+            amps: (batch, n_smooth) what :meth:`evaluate` gave.
+        """
+        n = self.n_junctions
+        grown = np.abs(amps)
+        grown[:, :n] += self._junctions.saturation_amps
+        # The exponent is as exact as its voltage, and so much worse is the exponential.
+        exponent = np.minimum(np.abs(volts[:, :n]) / self._junctions.thermal_volts, 100.0)
+        grown[:, :n] *= 2.0 + np.where(volts[:, :n] > 0.0, exponent, 0.0)
+        grown[:, n:] *= _CURVE_ROUNDINGS
+        rounding: Floats = np.finfo(float).eps * grown
+        return rounding
 
     def limit(self, wanted: Floats, present: Floats) -> Floats:
         """Junction limiting on all branch voltages (batch, n_nonlinear)."""

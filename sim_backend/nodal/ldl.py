@@ -10,6 +10,9 @@ all examples lie side by side, so that every operation is one on a vector of exa
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import NamedTuple
+
 import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
@@ -23,6 +26,22 @@ Ints = NDArray[np.int64]
 
 _LANES = 16
 """Examples factorised together by one thread: two vectors of doubles and more."""
+
+
+_FEW = 3
+"""Up to as many are faster one by one."""
+
+
+class _Pattern(NamedTuple):
+    """Order of elimination and pattern of the factor."""
+
+    order: Ints
+    starts: Ints
+    rows: Ints
+    walk_starts: Ints
+    walk: Ints
+    factor_starts: Ints
+    factor_rows: Ints
 
 
 class LockstepFactor:
@@ -46,22 +65,20 @@ class LockstepFactor:
         rows, columns = rows[upper], columns[upper]
         by_column = np.lexsort((rows, columns))
         self.entries = self.entries[by_column]
-        self._rows: Ints = rows[by_column].astype(np.int64)
-        self._starts: Ints = np.searchsorted(columns[by_column], np.arange(n + 1)).astype(np.int64)
-        self._order = order.astype(np.int64)
-        parent, counts = _tree(n, self._starts, self._rows)
-        self._factor_starts: Ints = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-        self._walk_starts, self._walk = _walks(
-            n, self._starts, self._rows, parent, int(counts.sum())
+        rows, columns = rows[by_column].astype(np.int64), columns[by_column]
+        starts = np.searchsorted(columns, np.arange(n + 1)).astype(np.int64)
+        parent, counts = _tree(n, starts, rows)
+        factor_starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+        walk_starts, walk = _walks(n, starts, rows, parent, int(counts.sum()))
+        factor_rows = _factor_rows(n, walk_starts, walk, factor_starts)
+        self._pattern = _Pattern(
+            order.astype(np.int64), starts, rows, walk_starts, walk, factor_starts, factor_rows
         )
-        self._factor_rows = _factor_rows(
-            n, self._walk_starts, self._walk, self._factor_starts
-        )  # fmt: skip
 
     @property
     def n_factor(self) -> int:
         """Entries of L below its diagonal."""
-        return int(self._factor_starts[-1])
+        return int(self._pattern.factor_starts[-1])
 
     def solve(self, values: Floats, right: Floats) -> Floats:
         """Solve ``J_b x_b = right_b``.
@@ -74,10 +91,14 @@ class LockstepFactor:
             (n, batch); not finite where a matrix is not positive definite.
         """
         out = np.empty_like(right)
-        _solve(
-            self._order, self._starts, self._rows, self._walk_starts, self._walk,
-            self._factor_starts, self._factor_rows, values, right, out,
-        )  # fmt: skip
+        batch = right.shape[1]
+        if batch > _LANES:
+            _solve_blocks(self._pattern, values, right, out)
+        elif batch > _FEW:
+            _solve_many(self._pattern, values, right, out, 0, batch)
+        else:
+            for k in range(batch):
+                _solve_one(self._pattern, values, right, out, k, k + 1)
         return out
 
 
@@ -152,90 +173,70 @@ def _factor_rows(n: int, walk_starts: Ints, walk: Ints, factor_starts: Ints) -> 
     return out
 
 
-@njit(cache=True, error_model="numpy", parallel=True)
-def _solve(
-    order: Ints,
-    starts: Ints,
-    rows: Ints,
-    walk_starts: Ints,
-    walk: Ints,
-    factor_starts: Ints,
-    factor_rows: Ints,
-    values: Floats,
-    right: Floats,
-    out: Floats,
-) -> None:
-    n, batch = right.shape
-    for block in prange((batch + _LANES - 1) // _LANES):
-        first = block * _LANES
-        lanes = min(_LANES, batch - first)
-        mine = values[:, first : first + lanes].copy()
-        lower = np.empty((walk.size, lanes))
-        pivots = np.empty((n, lanes))
-        _factorise(starts, rows, walk_starts, walk, factor_starts, factor_rows, mine, lower, pivots)
-        x = np.empty((n, lanes))
-        for k in range(n):
+def _kernel(wide: bool) -> Callable[..., None]:
+    """Factorisation and solution of examples side by side; of just one, if not ``wide``.
+
+    That there is one is then known to the compiler, which is worth a factor of five.
+    """
+
+    @njit(cache=True, error_model="numpy", fastmath={"contract"})
+    def solve(
+        pattern: _Pattern, all_values: Floats, right: Floats, out: Floats, first: int, stop: int
+    ) -> None:
+        n, lanes = len(right), stop - first if wide else 1
+        starts, rows, order = pattern.starts, pattern.rows, pattern.order
+        factor_starts, factor_rows = pattern.factor_starts, pattern.factor_rows
+        values, x = np.empty((len(all_values), lanes)), np.empty((n, lanes))
+        for p in range(len(values)):
             for t in range(lanes):
-                x[k, t] = right[order[k], first + t]
-        _substitute(factor_starts, factor_rows, lower, pivots, x)
+                values[p, t] = all_values[p, first + t]
+        lower, pivots = np.empty((factor_rows.size, lanes)), np.empty((n, lanes))
+        work, used = np.zeros((n, lanes)), factor_starts[:-1].copy()
+        mine = np.empty(lanes)
         for k in range(n):
+            for p in range(starts[k], starts[k + 1]):
+                i = rows[p]
+                for t in range(lanes):
+                    work[i, t] += values[p, t]
+            for t in range(lanes):
+                pivots[k, t] = work[k, t]
+                work[k, t] = 0.0
+                x[k, t] = right[order[k], first + t]
+            for w in range(pattern.walk_starts[k], pattern.walk_starts[k + 1]):
+                i = pattern.walk[w]
+                for t in range(lanes):
+                    mine[t] = work[i, t]
+                    work[i, t] = 0.0
+                for p in range(factor_starts[i], used[i]):
+                    r = factor_rows[p]
+                    for t in range(lanes):
+                        work[r, t] -= lower[p, t] * mine[t]
+                p = used[i]
+                for t in range(lanes):
+                    entry = mine[t] / pivots[i, t]
+                    pivots[k, t] -= entry * mine[t]
+                    x[k, t] -= entry * x[i, t]
+                    lower[p, t] = entry
+                used[i] += 1
+        for k in range(n - 1, -1, -1):
+            for t in range(lanes):
+                x[k, t] /= pivots[k, t]
+            for p in range(factor_starts[k], factor_starts[k + 1]):
+                r = factor_rows[p]
+                for t in range(lanes):
+                    x[k, t] -= lower[p, t] * x[r, t]
             for t in range(lanes):
                 out[order[k], first + t] = x[k, t]
 
-
-@njit(cache=True, error_model="numpy", forceinline=True)
-def _factorise(
-    starts: Ints,
-    rows: Ints,
-    walk_starts: Ints,
-    walk: Ints,
-    factor_starts: Ints,
-    factor_rows: Ints,
-    values: Floats,
-    lower: Floats,
-    pivots: Floats,
-) -> None:
-    n, lanes = pivots.shape
-    work, used = np.zeros((n, lanes)), factor_starts[:-1].copy()
-    for k in range(n):
-        for t in range(lanes):
-            pivots[k, t] = 0.0
-        for p in range(starts[k], starts[k + 1]):
-            i = rows[p]
-            for t in range(lanes):
-                if i == k:
-                    pivots[k, t] += values[p, t]
-                else:
-                    work[i, t] += values[p, t]
-        for w in range(walk_starts[k], walk_starts[k + 1]):
-            i = walk[w]
-            for p in range(factor_starts[i], used[i]):
-                r = factor_rows[p]
-                for t in range(lanes):
-                    work[r, t] -= lower[p, t] * work[i, t]
-            p = used[i]
-            for t in range(lanes):
-                entry = work[i, t] / pivots[i, t]
-                pivots[k, t] -= entry * work[i, t]
-                lower[p, t] = entry
-                work[i, t] = 0.0
-            used[i] += 1
+    return solve
 
 
-@njit(cache=True, error_model="numpy", forceinline=True)
-def _substitute(
-    factor_starts: Ints, factor_rows: Ints, lower: Floats, pivots: Floats, x: Floats
-) -> None:
-    n, lanes = x.shape
-    for k in range(n):
-        for p in range(factor_starts[k], factor_starts[k + 1]):
-            r = factor_rows[p]
-            for t in range(lanes):
-                x[r, t] -= lower[p, t] * x[k, t]
-    for k in range(n - 1, -1, -1):
-        for t in range(lanes):
-            x[k, t] /= pivots[k, t]
-        for p in range(factor_starts[k], factor_starts[k + 1]):
-            r = factor_rows[p]
-            for t in range(lanes):
-                x[k, t] -= lower[p, t] * x[r, t]
+_solve_one, _solve_many = _kernel(False), _kernel(True)
+
+
+@njit(cache=True, error_model="numpy", parallel=True)
+def _solve_blocks(pattern: _Pattern, values: Floats, right: Floats, out: Floats) -> None:
+    batch = right.shape[1]
+    for block in prange((batch + _LANES - 1) // _LANES):
+        first = block * _LANES
+        _solve_many(pattern, values, right, out, first, min(first + _LANES, batch))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+import functools
+import itertools
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +13,8 @@ from sim_backend.nodal.elements import (
     GROUND,
     Amplifier,
     Circuit,
+    CurrentControlledCurrent,
+    CurrentControlledVoltage,
     CurrentSource,
     Curve,
     Diode,
@@ -24,6 +28,8 @@ from sim_backend.nodal.elements import (
 )
 
 __all__ = ["Parts", "ends"]
+
+_Kind = TypeVar("_Kind")
 
 
 def ends(element: SingleElement) -> tuple[str, str]:
@@ -49,28 +55,42 @@ class Parts:
     """
 
     def __init__(self, circuit: Circuit) -> None:
-        kinds: dict[type, list[Any]] = {}
-        for element in circuit.elements:
-            kinds.setdefault(type(element), []).append(element)
-        self.resistors: list[Resistor] = kinds.get(Resistor, [])
-        self.groups: list[Resistors] = kinds.get(Resistors, [])
-        self.voltage_sources: list[VoltageSource] = kinds.get(VoltageSource, [])
-        self.current_sources: list[CurrentSource] = kinds.get(CurrentSource, [])
-        self.junctions: list[Diode] = kinds.get(Diode, [])
-        self.curves: list[Curve] = kinds.get(Curve, [])
-        self.ideal: list[IdealDiode] = kinds.get(IdealDiode, [])
-        self.others: list[SingleElement] = [
-            e for e in circuit.elements if not isinstance(e, Resistor | Resistors)
-        ]
-        self.index: dict[str, int] = {GROUND: -1}
-        self._number(circuit)
+        self._kinds: dict[type, list[Any]] = {}
+        kinds = self._kinds
+        order: dict[str, None] = {GROUND: None}
+        self.others: list[SingleElement] = []
+        plus_names: list[str] = []
+        minus_names: list[str] = []
+        # There may be very many resistors: they are taken in runs, not one by one.
+        for kind, run in itertools.groupby(circuit.elements, type):
+            members: list[Any] = list(run)
+            kinds.setdefault(kind, []).extend(members)
+            if kind is Resistor:
+                plus, minus = [e.plus for e in members], [e.minus for e in members]
+                plus_names += plus
+                minus_names += minus
+                pairs = zip(plus, minus, strict=True)
+                order.update(dict.fromkeys(itertools.chain.from_iterable(pairs)))
+                continue
+            if kind is not Resistors:
+                self.others += members
+            for element in members:
+                order.update(dict.fromkeys(_named(element)))
+        self.resistors = self.of(Resistor)
+        self.groups = self.of(Resistors)
+        self.voltage_sources = self.of(VoltageSource)
+        self.current_sources = self.of(CurrentSource)
+        self.junctions = self.of(Diode)
+        self.curves = self.of(Curve)
+        self.ideal = self.of(IdealDiode)
+        self.index: dict[str, int] = dict(zip(order, range(-1, len(order)), strict=False))
         self.n_named = len(self.index) - 1
         self.inner: dict[str, int] = {}
         for diode in self.junctions:
             if diode.model.series_ohms > 0.0:
                 self.inner[diode.name] = self._at(f"{diode.name}#inner")
         self.n_nodes = len(self.index) - 1
-        self._gather_resistors()
+        self._gather_resistors(plus_names, minus_names)
 
     @property
     def nodes(self) -> tuple[str, ...]:
@@ -88,29 +108,29 @@ class Parts:
             k -= group.siemens.size
         raise IndexError(k)
 
+    def of(self, kind: type[_Kind]) -> list[_Kind]:
+        """Elements of a kind, in their order."""
+        return self._kinds.get(kind, [])
+
+    @property
+    def sensing(self) -> list[CurrentControlledCurrent | CurrentControlledVoltage]:
+        """Elements that are controlled by the current of a voltage source."""
+        return [*self.of(CurrentControlledCurrent), *self.of(CurrentControlledVoltage)]
+
+    @functools.cached_property
+    def tied(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Both ends of the elements but resistors whose current depends on the voltage between."""
+        pairs = [ends(element) for element in self.others if _ties(element)]
+        tails = np.array([self.index[plus] for plus, _ in pairs], np.intp)
+        return tails, np.array([self.index[minus] for _, minus in pairs], np.intp)
+
     def _at(self, node: str) -> int:
         return self.index.setdefault(node, len(self.index) - 1)
 
-    def _number(self, circuit: Circuit) -> None:
-        for element in circuit.elements:
-            match element:
-                case Resistors(nodes=nodes):
-                    for node in nodes:
-                        self._at(node)
-                case VoltageControlledVoltage() | VoltageControlledCurrent():
-                    for node in (*ends(element), element.control_plus, element.control_minus):
-                        self._at(node)
-                case Amplifier():
-                    self._at(element.input)
-                    self._at(element.output)
-                case _:
-                    for node in ends(element):
-                        self._at(node)
-
-    def _gather_resistors(self) -> None:
-        index = self.index
-        plus = [np.array([index[r.plus] for r in self.resistors], np.intp)]
-        minus = [np.array([index[r.minus] for r in self.resistors], np.intp)]
+    def _gather_resistors(self, plus_names: list[str], minus_names: list[str]) -> None:
+        index, n = self.index, len(self.resistors)
+        plus = [np.fromiter(map(index.__getitem__, plus_names), np.intp, n)]
+        minus = [np.fromiter(map(index.__getitem__, minus_names), np.intp, n)]
         siemens = [np.array([r.siemens for r in self.resistors], float)]
         for group in self.groups:
             places = np.array([index[node] for node in group.nodes], np.intp)
@@ -120,3 +140,23 @@ class Parts:
         self.resistor_plus: NDArray[np.intp] = np.concatenate(plus)
         self.resistor_minus: NDArray[np.intp] = np.concatenate(minus)
         self.resistor_siemens: NDArray[np.float64] = np.concatenate(siemens)
+
+
+def _named(element: SingleElement | Resistors) -> tuple[str, ...]:
+    """Nodes that an element names."""
+    match element:
+        case Resistors(nodes=nodes):
+            return nodes
+        case VoltageControlledVoltage() | VoltageControlledCurrent():
+            return (*ends(element), element.control_plus, element.control_minus)
+        case Amplifier():
+            return (element.input, element.output)
+    return ends(element)
+
+
+def _ties(element: SingleElement) -> bool:
+    """Whether the element's current depends on the voltage between its ends."""
+    if isinstance(element, VoltageControlledCurrent):
+        # A conductance made of a controlled source.
+        return {element.control_plus, element.control_minus} == {element.plus, element.minus}
+    return not isinstance(element, CurrentSource | CurrentControlledCurrent | IdealDiode)

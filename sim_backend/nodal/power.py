@@ -79,6 +79,11 @@ class PseudoPower:
         self._series = [d for d in parts.junctions if d.model.series_ohms > 0.0]
 
     @property
+    def nodes(self) -> tuple[str, ...]:
+        """Names of the nodes, inner nodes of diodes last; ground left out."""
+        return self._parts.nodes
+
+    @property
     def node_weights(self) -> Floats:
         """(n_nodes,) factor B/A of the branches at each node that no source holds."""
         return self._node_weight[:-1].copy()

@@ -2,13 +2,14 @@ r"""Operating points: damped Newton on equation (1) of ``assembly``, for many ex
 
 Every step replaces the nonlinear branches by their tangents and solves the linear circuit that
 results.  Junction voltages are limited between steps (Nagel 1975); where that does not converge, a
-conductance across every nonlinear branch is lowered by decades (gmin stepping), then the sources
-are raised from zero (source stepping).  An ideal diode is a branch of its own that is either
-open or a source of its series voltage; its state follows from the step before, and the solution
-is exact once no state changes.
+conductance across every nonlinear branch is lowered by decades (gmin stepping), then a path of
+solutions is followed from a circuit that is easy (``continuation``).  An ideal diode is a branch of
+its own that is either open or a source of its series voltage; its state follows from the step
+before, and the solution is exact once no state changes.
 
-Nothing is returned as solved that does not satisfy Kirchhoff's current law: the residual of the
-true equations decides, and one more Newton step estimates the error of the voltages.
+Nothing is returned as solved that does not satisfy Kirchhoff's current law, or whose voltages are
+not known to be exact enough (``accuracy``).  Where rounding in the matrix is too large for that,
+solutions are refined element by element (``finish``).
 """
 
 from __future__ import annotations
@@ -21,14 +22,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim_backend.nodal.assembly import Equations
+from sim_backend.nodal.blas import one_thread
+from sim_backend.nodal.compiled import CompiledNewton
 from sim_backend.nodal.elements import Circuit
+from sim_backend.nodal.finish import Finisher
 from sim_backend.nodal.laws import BOLTZMANN_OVER_CHARGE, Branches, Junctions
 from sim_backend.nodal.linear import LinearSolver
+from sim_backend.nodal.point import Point
+from sim_backend.nodal.port_system import PortSystem
 
 __all__ = ["NewtonOptions", "Solution", "Solver"]
 
 Floats = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
+
+_PATHS = 3
+"""Paths followed, from different beginnings, before a circuit is given up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +65,9 @@ class Solution:
     Attributes:
         node_volts: (batch, n_nodes), in the order of ``Solver.nodes``.
         residual: (batch,) largest current left over at a node, relative to those that meet there.
-        error_volts: (batch,) estimated error of the node voltages, from one more Newton step.
-        ok: (batch,) converged.
+        error_volts: (batch,) the node voltages are off by no more, rounding included; see
+            ``accuracy``.
+        ok: (batch,) converged, and ``error_volts`` is within ``NewtonOptions``.
         work_out_source_amps: called when somebody asks for ``source_amps``.
     """
 
@@ -91,13 +101,16 @@ class Solver:
         options: NewtonOptions | None = None,
         volts_per_kelvin: float = BOLTZMANN_OVER_CHARGE,
     ) -> None:
-        self.equations = Equations(circuit)
+        self.equations = equations = Equations(circuit)
         self.options = options or NewtonOptions()
-        equations = self.equations
         # Gmin is part of the matrix already.
         junctions = Junctions(equations.junctions, circuit.kelvin, 0.0, volts_per_kelvin)
         self._branches = Branches(junctions, equations.curves, equations.ideal)
-        self._linear = LinearSolver(equations)
+        with one_thread():
+            self._system = PortSystem(equations)
+        self._linear = LinearSolver(equations, self._system)
+        self._compiled = CompiledNewton(equations, self._system, junctions)
+        self._finisher = Finisher(equations, self._branches, self._linear, circuit.gmin_siemens)
 
     @property
     def nodes(self) -> tuple[str, ...]:
@@ -109,18 +122,59 @@ class Solver:
         """Names of voltage sources, then of current sources."""
         return self.equations.sources
 
-    def solve(self, levels: Mapping[str, Floats] | Floats | None = None) -> Solution:
+    def set_resistors(self, siemens: Floats) -> None:
+        """Change the conductances of all resistors; solutions found before stay as they are.
+
+        Args:
+            siemens: (n_resistors,) in the order of ``equations.parts``: single resistors in
+                their order, then the groups.
+
+        Raises:
+            CircuitError: one is negative or not finite, or a node floats.
+            ValueError: their number is wrong.
+        """
+        self.equations.set_resistors(siemens)
+        with one_thread():
+            self._system.refresh()
+        self._linear.refresh()
+
+    def solve(
+        self,
+        levels: Mapping[str, Floats] | Floats | None = None,
+        near: Solution | Floats | None = None,
+    ) -> Solution:
         """Operating points.
 
         Args:
             levels: (batch, n_sources) volts and amps in the order of ``sources``; or levels of
                 some sources by name, (batch,), the others at their nominal ones; None for one
                 example at nominal levels.
+            near: solution of an equally long batch to start from, or node voltages
+                (batch, n_nodes), such as those at levels or conductances that differ little.
+                An example that does not converge from there starts anew.  Of several operating
+                points the nearest is not always the one found.
+
+        Raises:
+            ValueError: levels or ``near`` do not fit.
         """
         given = self._levels(levels)
-        newton = _Newton(self.equations, self._branches, self._linear, self.options, given)
-        newton.run()
-        return newton.solution()
+        start = None if near is None else self._start(near, len(given))
+        with one_thread():
+            newton = _Newton(
+                self.equations, self._branches, self._linear, self._compiled, self.options, given,
+                self._finisher,
+            )  # fmt: skip
+            newton.run(start)
+            return newton.solution()
+
+    def _start(self, near: Solution | Floats, batch: int) -> Floats:
+        volts = near.node_volts if isinstance(near, Solution) else near
+        if volts.shape != (batch, len(self.nodes)):
+            raise ValueError(
+                f"near has node voltages {volts.shape}, this batch needs "
+                f"{(batch, len(self.nodes))}; start from a state of an equally long batch"
+            )
+        return volts
 
     def _levels(self, levels: Mapping[str, Floats] | Floats | None) -> Floats:
         nominal = self.equations.levels
@@ -152,18 +206,18 @@ class _Newton:
         equations: Equations,
         branches: Branches,
         linear: LinearSolver,
+        compiled: CompiledNewton,
         options: NewtonOptions,
         levels: Floats,
+        finisher: Finisher,
     ) -> None:
         self.equations = e = equations
+        self.finisher = finisher
         self.branches, self.linear, self.options = branches, linear, options
+        self.compiled = compiled
         self.levels = levels
         batch = len(levels)
-        self.held = (
-            levels @ e.held_volts.T.toarray()
-            if e.held_volts.nnz
-            else np.zeros((batch, e.held_volts.shape[0]))
-        )
+        self.held = (e.held_volts @ levels.T).T
         self.right = (e.drive @ levels.T).T - (e.held_matrix @ self.held.T).T
         self.offset = (e.held_incidence.T @ self.held.T).T
         self.x = np.zeros((batch, e.n_unknowns))
@@ -171,48 +225,117 @@ class _Newton:
         self.amps_ideal = np.zeros((batch, len(e.ideal)))
         self.on = np.zeros((batch, len(e.ideal)), bool)
         self.done = np.zeros(batch, bool)
-        self.error = np.full(batch, np.inf)
+        self.error, self.residual = np.full(batch, np.inf), np.full(batch, np.inf)
 
-    def run(self) -> None:
+    def run(self, near: Floats | None = None) -> None:
+        """Settle all; ``near`` (batch, n_nodes) are node voltages to start from."""
         everyone = np.arange(len(self.x))
-        self.iterate(everyone, 0.0, 1.0)
-        for help_ in (self.step_gmin, self.step_sources):
+        if near is not None:
+            self.start(near)
+            everyone = self.settle(everyone, is_cold=False)
+            self.forget(everyone)
+        self.settle(everyone, is_cold=True)
+        self.finish(np.arange(len(self.x)))
+        for help_ in (self.step_gmin, self.follow_paths):
             lost = np.flatnonzero(~self.done)
             if lost.size:
                 help_(lost)
+                self.finish(lost)
+
+    def finish(self, who: NDArray[np.intp]) -> None:
+        """Estimate errors, and refine what has not settled or not as exactly as it should."""
+        accuracy, part = self.finisher.accuracy, self.point().part(who)
+        with np.errstate(over="ignore", invalid="ignore"):
+            sight, small = accuracy.look(part), self.small(accuracy.largest(part.x))
+        self.residual[who] = sight.residual
+        settled = self.done[who] & np.isfinite(small)
+        error = accuracy.error(part, sight, np.where(settled, small, np.inf))
+        self.error[who] = np.maximum(self.error[who], error)
+        fine = settled & (self.error[who] <= small) & (self.residual[who] <= self.options.residual)
+        self.refine(who[~fine])
+
+    def refine(self, coarse: NDArray[np.intp]) -> None:
+        """Correct some examples until rounding alone is left, from wherever they are."""
+        found = np.concatenate([self.x[coarse], self.amps_ideal[coarse]], 1)
+        self.forget(coarse[~np.isfinite(found).all(1)])
+        if coarse.size:
+            part = self.point().part(coarse)
+            error, fine = self.finisher.refine(part, self.small)
+            self.error[coarse] = np.where(fine, error, np.maximum(error, self.error[coarse]))
+            self.done[coarse] = fine
+            coarse, part = coarse[fine], part.part(fine)
+            self.point().put(coarse, part)
+            self.residual[coarse] = self.finisher.accuracy.residual(part)
+
+    def point(self) -> Point:
+        return Point(
+            self.x, self.on, self.amps_ideal, self.held, self.levels, self.right, self.offset
+        )  # fmt: skip
+
+    def small(self, volts: Floats) -> Floats:
+        """Largest error that counts as none where node voltages are up to ``volts``."""
+        return self.options.volts + self.options.relative * volts
+
+    def settle(self, who: NDArray[np.intp], *, is_cold: bool) -> NDArray[np.intp]:
+        """Newton without help for some examples; those that it does not settle."""
+        if self.compiled.is_able and who.size:
+            who = self.attempt(who, is_cold=is_cold)
+        self.iterate(who, 0.0, 1.0)
+        return who[~self.done[who]]
+
+    def attempt(self, who: NDArray[np.intp], *, is_cold: bool) -> NDArray[np.intp]:
+        """Compiled Newton; what does not settle stays where it is and is returned."""
+        options = self.options
+        tried = self.compiled.iterate(
+            self.right[who],
+            self.offset[who],
+            (self.x[who], self.bias[who], self.on[who]),
+            is_cold,
+            (options.volts, options.relative),
+            options.steps,
+        )
+        good = tried.done
+        settled = who[good]
+        self.x[settled], self.bias[settled] = tried.x[good], tried.bias[good]
+        self.on[settled], self.amps_ideal[settled] = tried.on[good], tried.amps_ideal[good]
+        self.error[settled], self.done[settled] = tried.moved[good], True
+        return who[~good]
+
+    def start(self, near: Floats) -> None:
+        """Take node voltages (batch, n_nodes) as the point to start from; not finite is 0 V."""
+        e = self.equations
+        volts = np.where(np.isfinite(near), near, 0.0)
+        nodes = np.flatnonzero(e.unknown >= 0)
+        self.x[:, e.unknown[nodes]] = volts[:, nodes]
+        self.bias = (e.incidence.T @ self.x.T).T + self.offset
+        n = self.branches.n_smooth
+        # Conducting ones sit at their voltage, to rounding.
+        rounding = 1e-9 * (1.0 + np.abs(volts).max(1, initial=0.0))[:, None]
+        self.on = self.bias[:, n:] > self.branches.ideal_volts - rounding
 
     def step_gmin(self, lost: NDArray[np.intp]) -> None:
         self.forget(lost)
         for exponent in range(-2, -13, -1):
             self.iterate(lost, 10.0**exponent, 1.0)
+            lost = lost[self.done[lost]]
         self.iterate(lost, 0.0, 1.0)
 
-    def step_sources(self, lost: NDArray[np.intp]) -> None:
-        """Raise the sources, by steps that shrink where Newton fails and grow where not."""
+    def follow_paths(self, lost: NDArray[np.intp]) -> None:
+        """Continuation from a circuit that is easy; see ``continuation``."""
+        continuation = self.finisher.continuation()
         for k in lost:
             one = np.array([k])
-            self.forget(one)
-            reached, step = 0.0, 0.1
-            kept = self.keep(one)
-            while reached < 1.0 and step > 1e-5:
-                aim = min(1.0, reached + step)
-                self.iterate(one, 0.0, aim)
+            for seed in range(_PATHS):
+                end = continuation.follow(self.point().part(one), seed)
+                if end is not None:
+                    self.point().put(one, end)
+                    self.finish(one)
                 if self.done[k]:
-                    reached, step, kept = aim, 2.0 * step, self.keep(one)
-                else:
-                    self.restore(one, kept)
-                    step *= 0.25
-            if reached < 1.0:
-                self.iterate(one, 0.0, 1.0)
-
-    def keep(self, who: NDArray[np.intp]) -> tuple[Floats, ...]:
-        return self.x[who].copy(), self.bias[who].copy(), self.on[who].copy()
-
-    def restore(self, who: NDArray[np.intp], kept: tuple[Floats, ...]) -> None:
-        self.x[who], self.bias[who], self.on[who] = kept
+                    break
 
     def forget(self, who: NDArray[np.intp]) -> None:
         self.x[who], self.bias[who], self.on[who] = 0.0, 0.0, False
+        self.amps_ideal[who] = 0.0
 
     def iterate(self, who: NDArray[np.intp], gmin: float, scale: float) -> None:
         """Newton steps for some examples until each has converged or the steps are used up."""
@@ -254,38 +377,31 @@ class _Newton:
 
     def solution(self) -> Solution:
         e = self.equations
-        volts = (e.incidence.T @ self.x.T).T + self.offset
-        smooth, _ = self.branches.evaluate(volts)
-        amps = np.concatenate([smooth, self.amps_ideal], 1)
-        residual = self.residual(amps)
         nodes = np.empty((len(self.x), len(e.nodes)))
         free = e.unknown >= 0
         nodes[:, free] = self.x[:, e.unknown[free]]
         nodes[:, ~free] = self.held[:, e.held[~free]]
-        ok = self.done & (residual <= self.options.residual)
+        ok = self.done & (self.residual <= self.options.residual)
+        residual, error = (
+            np.where(np.isnan(found), np.inf, found) for found in (self.residual, self.error)
+        )  # fmt: skip
         return Solution(
-            nodes, residual, self.error, ok,
-            functools.partial(self.source_amps, amps),
+            nodes, residual, error, ok,
+            functools.partial(self.source_amps, e.siemens),
         )  # fmt: skip
 
-    def residual(self, amps: Floats) -> Floats:
-        """Largest current left over, relative to the sum of absolute currents that meet."""
-        e = self.equations
-        left = (e.matrix @ self.x.T + e.incidence @ amps.T).T - self.right
-        meeting = (abs(e.matrix) @ np.abs(self.x).T + abs(e.incidence) @ np.abs(amps).T).T
-        meeting += (abs(e.drive) @ np.abs(self.levels).T).T
-        meeting += (abs(e.held_matrix) @ np.abs(self.held).T).T
-        with np.errstate(divide="ignore", invalid="ignore"):
-            share = np.where(left == 0.0, 0.0, np.abs(left) / meeting)
-        worst: Floats = share.max(1, initial=0.0)
-        return worst
+    def amps(self) -> Floats:
+        """(batch, n_nonlinear) currents of the nonlinear branches."""
+        volts = (self.equations.incidence.T @ self.x.T).T + self.offset
+        smooth, _ = self.branches.evaluate(volts)
+        return np.concatenate([smooth, self.amps_ideal], 1)
 
-    def source_amps(self, amps: Floats) -> Floats:
-        e = self.equations
+    def source_amps(self, siemens: Floats) -> Floats:
+        e, amps = self.equations, self.amps()
         state = np.concatenate([self.x, self.held, amps, self.levels], 1)
         found = np.zeros((len(self.x), e.n_voltage_sources))
         for k, name in enumerate(e.sources[: e.n_voltage_sources]):
             if name in e.branches:
                 found[:, k] = self.x[:, e.branches[name]]
-        found[:, e.holders] = (e.holding @ (e.held_rows @ state.T)).T
+        found[:, e.holders] = (e.holding @ (e.held_rows(siemens) @ state.T)).T
         return found
