@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
 import numpy as np
 import tomli_w
@@ -37,6 +37,8 @@ from hil.scheduler import Scheduler
 from hil.substrate import ReadsConductance, Substrate
 from hil.training import Evaluation, Progress, Trainer
 from sim_backend.governor import ThreadGovernor
+from sim_backend.graph.config import NodalConfig
+from sim_backend.graph.netlist import NetlistConfig, inline
 from sim_backend.layered.config import LayeredConfig
 from sim_backend.threads import limited
 
@@ -52,6 +54,10 @@ __all__ = [
 
 _START = 0
 """Purpose of the generator of start conductances; see ``hil.training``."""
+
+SubstrateConfig: TypeAlias = Annotated[
+    LayeredConfig | NodalConfig | NetlistConfig, Field(discriminator="kind")
+]
 
 
 class ExperimentConfig(Model):
@@ -76,14 +82,14 @@ class ExperimentConfig(Model):
     estimator: EstimatorConfig
     rule: RuleConfig
     schedule: ScheduleConfig
-    substrate: LayeredConfig
+    substrate: SubstrateConfig
 
     @model_validator(mode="after")
     def _consistent(self) -> ExperimentConfig:
-        groups = len(self.substrate.hidden) + 1
-        if len(self.encoding.bias_volts) not in (1, groups):
+        crossbars = self.substrate.n_crossbars
+        if len(self.encoding.bias_volts) not in (1, crossbars):
             raise ValueError(
-                f"encoding.bias_volts has {len(self.encoding.bias_volts)} values for {groups} "
+                f"encoding.bias_volts has {len(self.encoding.bias_volts)} values for {crossbars} "
                 "crossbars; give one, or one each"
             )
         return self
@@ -201,16 +207,18 @@ def resolve(
         raise ConfigurationError(f"{source} is not valid TOML: {error}", source=source) from error
     for key, value in (overrides or {}).items():
         _set(values, key, value)
+    _inline(values, Path() if file is None else Path(file).parent, overrides or {})
     try:
         _drop_leftovers(values, overrides or {})
         return ExperimentConfig.model_validate(values)
     except ValidationError as error:
-        raise ConfigurationError(_explain(source, error), source=source) from error
+        raise ConfigurationError(_explain(source, values, error), source=source) from error
 
 
 def dump_toml(config: ExperimentConfig) -> str:
     """The configuration as TOML; :func:`resolve` takes it back unchanged."""
-    return tomli_w.dumps(config.model_dump(mode="json", exclude_none=True))
+    values = config.model_dump(mode="json", exclude_none=True)
+    return tomli_w.dumps(values, multiline_strings=True)
 
 
 def build(config: ExperimentConfig, data_directory: Path | None = None) -> Experiment:
@@ -225,19 +233,16 @@ def build(config: ExperimentConfig, data_directory: Path | None = None) -> Exper
         DataError: the data cannot be loaded.
     """
     dataset = load_dataset(config.data, data_directory)
-    n_groups = len(config.substrate.hidden) + 1
-    inputs = _input_encoder(config, n_groups)
+    inputs = _input_encoder(config, config.substrate.n_crossbars)
     n_outputs = dataset.n_outputs * (2 if config.cost.paired else 1)
-    topology = config.substrate.topology(
-        inputs.n_signals(dataset.n_features), n_outputs, inputs.biased
-    )
     rng = np.random.default_rng([config.seed, _START])
     largest = max(
         float(np.abs(part - inputs.feature_offset).max()) * inputs.input_volts
         for part in (dataset.train_inputs, dataset.test_inputs)
     )
-    substrate = config.substrate.build(
-        topology,
+    substrate: Substrate = config.substrate.make(
+        inputs.n_signals(dataset.n_features),
+        n_outputs,
         inputs.biased,
         # Rounding to float32 may take the largest line a little above its nominal level.
         max_input_volts=1.000001 * max(largest, *map(abs, inputs.bias_volts)),
@@ -249,7 +254,7 @@ def build(config: ExperimentConfig, data_directory: Path | None = None) -> Exper
     trainer = Trainer(
         substrate=substrate,
         scheduler=Scheduler(config.cost.build(), estimator.build(), estimator.beta_siemens),
-        rule=config.rule.build(n_groups),
+        rule=config.rule.build(config.substrate.n_groups),
         schedule=config.schedule.build(),
         inputs=inputs,
         targets=_target_encoder(config, dataset),
@@ -261,13 +266,13 @@ def build(config: ExperimentConfig, data_directory: Path | None = None) -> Exper
     return Experiment(config, dataset, substrate, trainer)
 
 
-def _input_encoder(config: ExperimentConfig, n_groups: int) -> InputEncoder:
+def _input_encoder(config: ExperimentConfig, n_crossbars: int) -> InputEncoder:
     bias = config.encoding.bias_volts
     return InputEncoder(
         input_volts=config.encoding.input_volts,
         feature_offset=config.encoding.feature_offset,
         doubled=config.encoding.doubled,
-        bias_volts=bias * n_groups if len(bias) == 1 else bias,
+        bias_volts=bias * n_crossbars if len(bias) == 1 else bias,
         dtype=np.dtype(config.precision),
     )
 
@@ -317,6 +322,16 @@ def _set(values: dict[str, Any], key: str, value: Any) -> None:
     node[last] = value
 
 
+def _inline(values: dict[str, Any], folder: Path, overrides: Mapping[str, Any]) -> None:
+    """Copy a netlist that is named into the configuration."""
+    table = values.get("substrate")
+    if isinstance(table, dict):
+        if "substrate.file" in overrides:
+            folder = Path()
+            table.pop("text", None)
+        inline(table, folder)
+
+
 def _drop_leftovers(values: dict[str, Any], overrides: Mapping[str, Any]) -> None:
     """Where an override names another ``kind``, drop keys that only the old kind had."""
     changed = [key.removesuffix(".kind") for key in overrides if key.endswith(".kind")]
@@ -326,9 +341,9 @@ def _drop_leftovers(values: dict[str, Any], overrides: Mapping[str, Any]) -> Non
         ExperimentConfig.model_validate(values)
     except ValidationError as error:
         for problem in error.errors():
-            leftover = str(problem["loc"][-1])
+            *tables, leftover = _keys(values, problem["loc"])
             for table in changed:
-                inside = tuple(table.split(".")) == problem["loc"][: table.count(".") + 1]
+                inside = table.split(".") == tables
                 if problem["type"] == "extra_forbidden" and inside:
                     if f"{table}.{leftover}" not in overrides:
                         node = values
@@ -337,12 +352,23 @@ def _drop_leftovers(values: dict[str, Any], overrides: Mapping[str, Any]) -> Non
                         node.pop(leftover, None)
 
 
-def _explain(source: str, error: ValidationError) -> str:
+def _keys(values: Any, location: tuple[int | str, ...]) -> list[str]:
+    """A problem's location as keys of the configuration, without the kinds pydantic puts in."""
+    found = []
+    for part in location:
+        if isinstance(values, dict):
+            if part not in values and part == values.get("kind"):
+                continue
+            values = values.get(part)
+        found.append(str(part))
+    return found
+
+
+def _explain(source: str, values: dict[str, Any], error: ValidationError) -> str:
     lines = [f"{source} cannot be used:"]
     for problem in error.errors():
-        tags = [str(part) for part in problem["loc"]]
         text = problem["msg"].removeprefix("Value error, ")
-        where = ".".join(tags) or "configuration"
+        where = ".".join(_keys(values, problem["loc"])) or "configuration"
         if problem["type"] == "extra_forbidden":
             text = "there is no such key"
         given = problem.get("input")

@@ -14,7 +14,7 @@ from hil.record import Checkpoint, RunFolder
 from hil.substrate import CountsWrites, LoadsConductance, ReadsConductance
 from hil.training import Evaluation
 
-__all__ = ["close_folder", "finite", "open_folder", "save", "summarise"]
+__all__ = ["close_folder", "configuration_digest", "finite", "open_folder", "save", "summarise"]
 
 _RULE = "rule_"
 """Prefix of the rule's arrays in a checkpoint."""
@@ -65,7 +65,7 @@ def save(experiment: Experiment, folder: RunFolder) -> None:
         arrays["conductance_siemens"] = substrate.read_conductance()
     if isinstance(substrate, CountsWrites):
         arrays["write_counts"] = substrate.write_counts()
-    state = {"place": trainer.snapshot(), "config_sha256": _digest(experiment.config)}
+    state = {"place": trainer.snapshot(), "config_sha256": configuration_digest(experiment.config)}
     folder.write_checkpoint(Checkpoint(state, arrays))
     folder.event("checkpoint", epoch=trainer.place.epoch, batch=trainer.place.batch)
 
@@ -73,7 +73,7 @@ def save(experiment: Experiment, folder: RunFolder) -> None:
 def _restore(experiment: Experiment, checkpoint: Checkpoint) -> None:
     substrate, trainer = experiment.substrate, experiment.trainer
     arrays = checkpoint.arrays
-    if checkpoint.values.get("config_sha256") != _digest(experiment.config):
+    if checkpoint.values.get("config_sha256") != configuration_digest(experiment.config):
         raise RunFolderError(
             "the checkpoint belongs to another configuration: config.toml was changed since; "
             "restore it, or remove checkpoint.h5 to start anew"
@@ -93,7 +93,8 @@ def _restore(experiment: Experiment, checkpoint: Checkpoint) -> None:
         ) from error
 
 
-def _digest(config: ExperimentConfig) -> str:
+def configuration_digest(config: ExperimentConfig) -> str:
+    """Hexadecimal SHA-256 of a configuration, as checkpoints keep it."""
     return hashlib.sha256(dump_toml(config).encode()).hexdigest()
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
+from typing import TypeGuard
 
 import numpy as np
 
@@ -11,9 +13,26 @@ from hil.costs import Cost
 from hil.energy import Term
 from hil.errors import UsageError
 from hil.estimators import Estimator
-from hil.substrate import ComparesDrops, Comparisons, Drive, Settled, Substrate
+from hil.substrate import (
+    ComparesDrops,
+    Comparisons,
+    Drive,
+    Settled,
+    SettlesEach,
+    Substrate,
+)
 
 __all__ = ["FreePhase", "Scheduler", "output_volts"]
+
+
+@functools.cache
+def _type_settles_each(kind: type[Substrate]) -> bool:
+    return issubclass(kind, SettlesEach)
+
+
+def _settles_each(substrate: Substrate) -> TypeGuard[SettlesEach]:
+    """Asked once a type: a structural check takes longer than settling a small network."""
+    return _type_settles_each(type(substrate))
 
 
 def output_volts(substrate: Substrate, settled: Settled) -> Floats:
@@ -94,30 +113,44 @@ class Scheduler:
             contributes nothing.
         """
         stencil = self.estimator.stencil(rng)
+        multiples = [multiple for multiple, _ in stencil if multiple != 0.0]
+        nudged = iter(self._nudged(substrate, input_volts, free, multiples))
         phases: list[tuple[float, Settled]] = []
         ok = free.settled.ok
-        opposite: dict[float, Settled] = {}
         for multiple, weight in stencil:
-            if multiple == 0.0:
-                phases.append((weight, free.settled))
-                continue
-            drive = Drive(input_volts, free.nudge_volts.dtype.type(
-                multiple * self.beta_siemens) * free.nudge_volts)  # fmt: skip
-            near = free.settled
-            if -multiple in opposite:
-                # To first order in beta the opposite nudge moves every node the other way.
-                mirrored = near.node_volts + near.node_volts
-                mirrored -= opposite[-multiple].node_volts
-                near = Settled(mirrored, near.ok)
-            settled = substrate.settle(drive, near)
-            opposite[multiple] = settled
-            ok = ok & settled.ok
+            settled = free.settled
+            if multiple != 0.0:
+                settled = next(nudged)
+                ok = ok & settled.ok
             phases.append((weight, settled))
         n_ok = int(np.count_nonzero(ok))
         if n_ok < ok.size:
             phases = [(w, _silenced(s, ~ok)) for w, s in phases]
         scale = 1.0 / (self.beta_siemens * max(1, n_ok))
         return tuple(Term(w * scale, s.node_volts) for w, s in phases), ok
+
+    def _nudged(
+        self, substrate: Substrate, input_volts: Floats, free: FreePhase, multiples: list[float]
+    ) -> list[Settled]:
+        """Settle with so many times beta, in this order."""
+        near = free.settled
+        drives = [
+            Drive(input_volts, (multiple * self.beta_siemens) * free.nudge_volts)
+            for multiple in multiples
+        ]
+        if _settles_each(substrate):
+            return substrate.settle_each(drives, near)
+        states: list[Settled] = []
+        for place, drive in enumerate(drives):
+            start = near
+            if -multiples[place] in multiples[:place]:
+                # To first order in beta the opposite nudge moves every node the other way.
+                opposite = states[multiples.index(-multiples[place])]
+                mirrored = near.node_volts + near.node_volts
+                mirrored -= opposite.node_volts
+                start = Settled(mirrored, near.ok)
+            states.append(substrate.settle(drive, start))
+        return states
 
     def compare(
         self,

@@ -15,7 +15,7 @@ from typing import Protocol, Self, final, runtime_checkable
 
 import numpy as np
 
-from hil.arrays import BoolArray, Floats, IntArray, is_frozen
+from hil.arrays import AnyArray, BoolArray, Floats, IntArray, is_frozen
 from hil.energy import EnergyModel, Term
 from hil.errors import ClosedError, SafetyError, UsageError
 from hil.topology import Topology
@@ -30,9 +30,17 @@ __all__ = [
     "LoadsConductance",
     "ReadsConductance",
     "Settled",
+    "SettlesEach",
     "Substrate",
     "SubstrateSpec",
 ]
+
+
+_FEW_LEVELS = 4096
+"""Up to so many levels a sum of squares is worth a look before each is compared."""
+
+_ROWS_AHEAD = 1024
+"""Up to so many rows of inputs are checked together, if they cannot change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +124,7 @@ class Substrate(abc.ABC):
         self.spec = spec
         self._closed = False
         self._checked_inputs: Floats | None = None
+        self._checked_last: Floats | None = None
 
     @final
     def settle(self, drive: Drive, near: Settled | None = None) -> Settled:
@@ -137,13 +146,7 @@ class Substrate(abc.ABC):
         self._check_open()
         self._check_drive(drive)
         if near is not None:
-            wanted = (len(drive.input_volts), self.spec.topology.n_nodes)
-            _check_array("near.node_volts", near.node_volts)
-            if near.node_volts.shape != wanted or near.node_volts.dtype.char not in "fd":
-                raise UsageError(
-                    f"near must hold node voltages of shape {wanted}, a state of this batch; "
-                    f"got {near.node_volts.dtype} of shape {near.node_volts.shape}"
-                )
+            self._check_near(near, len(drive.input_volts))
         return self._settle(drive, near)
 
     @final
@@ -211,19 +214,63 @@ class Substrate(abc.ABC):
         batch = len(drive.input_volts) if drive.input_volts.ndim else 0
         if batch == 0:
             raise UsageError("the batch is empty; settle at least one example")
-        if drive.input_volts is not self._checked_inputs:
-            _check_levels(
-                "input_volts", drive.input_volts, (batch, topology.inputs.size),
-                self.spec.max_input_volts, "V",
-            )  # fmt: skip
-            # The phases of a batch share their inputs: one look at what cannot change is enough.
-            self._checked_inputs = drive.input_volts if is_frozen(drive.input_volts) else None
+        if not self._was_checked(drive.input_volts):
+            shape = (batch, topology.inputs.size)
+            limit = self.spec.max_input_volts
+            _check_levels("input_volts", drive.input_volts, shape, limit, "V")
+            self._note_checked(drive.input_volts)
         if drive.nudge_amps is not None:
             _check_array("nudge_amps", drive.nudge_amps)
             _check_levels(
                 "nudge_amps", drive.nudge_amps, (batch, topology.outputs.size),
                 self.spec.max_nudge_amps, "A",
             )  # fmt: skip
+
+    def _check_near(self, near: Settled, batch: int) -> None:
+        wanted = (batch, self.spec.topology.n_nodes)
+        _check_array("near.node_volts", near.node_volts)
+        if near.node_volts.shape != wanted or near.node_volts.dtype.char not in "fd":
+            raise UsageError(
+                f"near must hold node voltages of shape {wanted}, a state of this batch; "
+                f"got {near.node_volts.dtype} of shape {near.node_volts.shape}"
+            )
+
+    def _was_checked(self, volts: Floats) -> bool:
+        """Whether these inputs are whole rows of what was found to be within the limits.
+
+        The phases of a batch share their inputs, and batches are cut from one array; one look
+        at what cannot change is enough.
+        """
+        known: AnyArray | None = self._checked_inputs
+        if known is None or volts.flags.writeable:
+            return False
+        if volts is known or volts is self._checked_last:
+            return True
+        if volts.base is known and _are_rows(volts, known):
+            self._checked_last = volts
+            return True
+        return False
+
+    def _note_checked(self, volts: Floats) -> None:
+        """Remember inputs that passed; rather the whole array that they are rows of."""
+        self._checked_inputs = self._checked_last = None
+        if not is_frozen(volts):
+            return
+        self._checked_inputs = volts
+        whole = volts.base
+        if isinstance(whole, np.ndarray) and _are_rows(volts, whole) and len(whole) <= _ROWS_AHEAD:
+            if _extreme(whole) <= self.spec.max_input_volts:
+                self._checked_inputs = whole
+
+
+def _are_rows(part: AnyArray, whole: AnyArray) -> bool:
+    """Whether a view of ``whole`` consists of consecutive whole rows of it."""
+    return (
+        part.ndim == whole.ndim == 2
+        and part.shape[1] == whole.shape[1]
+        and part.strides == whole.strides
+        and part.dtype == whole.dtype
+    )
 
 
 def _check_array(name: str, values: object) -> None:
@@ -240,10 +287,12 @@ def _check_levels(
             f"{name} must be float32 or float64 of shape {shape}; "
             f"got {values.dtype} of shape {values.shape}"
         )
-    # NaN survives both reductions, and no comparison with it holds.
-    extreme = max(
-        float(np.maximum.reduce(values, axis=None)), -float(np.minimum.reduce(values, axis=None))
-    )
+    # Most nudges are so far below the limit that even the sum of their squares is below its
+    # square; the margins leave room for rounding and underflow.
+    if limit > 1e-12 and values.size <= _FEW_LEVELS:
+        if float(np.vdot(values, values)) < 0.9 * limit * limit:
+            return
+    extreme = _extreme(values)
     if not extreme <= limit or not math.isfinite(extreme):
         raise SafetyError(
             f"{name} reaches {extreme:.6g} {unit}, the limit is {limit:.6g} {unit}; nothing was "
@@ -251,6 +300,32 @@ def _check_levels(
             extreme=extreme,
             limit=limit,
         )
+
+
+def _extreme(values: Floats) -> float:
+    """Largest absolute value; NaN if there is one, because it survives both reductions."""
+    high = float(np.maximum.reduce(values, axis=None))
+    low = float(np.minimum.reduce(values, axis=None))
+    return max(high, -low)
+
+
+@runtime_checkable
+class SettlesEach(Protocol):
+    """Several drives in one exchange: a bench queues them, a simulation shares its preparations.
+
+    None of them may depend on what another one settles to.
+    """
+
+    def settle_each(self, drives: Sequence[Drive], near: Settled | None = None) -> list[Settled]:
+        """One state a drive, as :meth:`Substrate.settle` gives, in the order of the drives.
+
+        All drives are checked before the first is applied.
+
+        Args:
+            drives: of one batch size.
+            near: see :meth:`Substrate.settle`; for all of them.
+        """
+        ...
 
 
 @runtime_checkable

@@ -9,13 +9,14 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hil.errors import HilError
+from hil.cli.devices import devices_app
+from hil.cli.netlists import export_spice
+from hil.cli.reporting import DataDirectory, reported
 
 if TYPE_CHECKING:
     from hil.composition import ExperimentConfig
@@ -51,16 +52,13 @@ def _options(
 
 config_app = typer.Typer(help="Look at configurations.", no_args_is_help=True)
 app.add_typer(config_app, name="config")
+app.add_typer(devices_app, name="devices")
 
 Preset = Annotated[
     str | None, typer.Option("--preset", metavar="NAME", help="A built-in experiment.")
 ]
 ConfigFile = Annotated[
     Path | None, typer.Option("--config", metavar="FILE.toml", help="An experiment of your own.")
-]
-DataDirectory = Annotated[
-    Path | None,
-    typer.Option("--data", metavar="DIR", help="Folder with the MNIST files, else HIL_DATA."),
 ]
 Seed = Annotated[int | None, typer.Option("--seed", metavar="N", help="Seed of everything random.")]
 Epochs = Annotated[
@@ -71,24 +69,6 @@ Sets = Annotated[
     typer.Option("--set", metavar="KEY=VALUE", help="Any dotted key; see: hil config show."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
-
-
-@contextlib.contextmanager
-def _reported() -> Iterator[None]:
-    """Turn this project's errors into one message and exit code 2."""
-    try:
-        yield
-    except HilError as error:
-        typer.echo(f"hil: {error.message}", err=True)
-        raise typer.Exit(2) from error
-    except KeyboardInterrupt:
-        typer.echo("hil: broken off; what the run folder holds stays as it is", err=True)
-        raise typer.Exit(130) from None
-    except MemoryError as error:
-        typer.echo(
-            f"hil: not enough memory: {error}; choose smaller layers or a smaller batch", err=True
-        )
-        raise typer.Exit(2) from error
 
 
 @app.command()
@@ -110,7 +90,7 @@ def train(
     """Train a network; without options the built-in digits experiment."""
     from hil.cli.progress import make_listener
 
-    with _reported():
+    with reported():
         from hil.runs import train_run
 
         changes = _overrides(seed, epochs, set_)
@@ -134,7 +114,7 @@ def evaluate(
     json_: AsJson = False,
 ) -> None:
     """Evaluate the conductances a run ended with."""
-    with _reported():
+    with reported():
         from hil.runs import evaluate_run
 
         result = evaluate_run(run, data)
@@ -154,7 +134,7 @@ def export(
     ],
 ) -> None:
     """Export the conductances of a run, one device a row."""
-    with _reported():
+    with reported():
         from hil.export import export_conductances
 
         devices = export_conductances(run, target)
@@ -167,7 +147,7 @@ def solve(
     json_: AsJson = False,
 ) -> None:
     """Solve a SPICE netlist for its operating point."""
-    with _reported():
+    with reported():
         from hil.circuits import operating_point
 
         found = operating_point(netlist)
@@ -177,6 +157,9 @@ def solve(
     for part, unit in (("nodes", "V"), ("sources", "A")):
         for name, value in found[part].items():
             typer.echo(f"{part[:-1]:6} {name:24} {value: .9e} {unit}")
+
+
+app.command("export-spice")(export_spice)
 
 
 @app.command()
@@ -199,7 +182,7 @@ def config_show(
     set_: Sets = None,
 ) -> None:
     """Print the resolved configuration as TOML."""
-    with _reported():
+    with reported():
         from hil.composition import dump_toml
 
         resolved = _resolved(preset, config, _overrides(seed, epochs, set_))

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from hil.contract import abilities, drops, lifecycle, pulses, settling
+from hil.contract import abilities, drops, exchanges, lifecycle, pulses, settling
 from hil.contract.case import Case
 from hil.substrate import Substrate
 
@@ -21,6 +21,7 @@ __all__ = ["check_substrate"]
 
 _CLAUSES: tuple[Callable[[Case], None], ...] = (
     *settling.CLAUSES,
+    *exchanges.CLAUSES,
     *pulses.CLAUSES,
     *abilities.CLAUSES,
     *drops.CLAUSES,

@@ -18,6 +18,7 @@ from hil.substrate import (
     Drive,
     LoadsConductance,
     ReadsConductance,
+    SettlesEach,
 )
 
 __all__ = ["CLAUSES"]
@@ -45,6 +46,8 @@ def _closed_is_closed(case: Case) -> None:
         "settle": partial(substrate.settle, drives[0]),
         "pulse": partial(substrate.pulse, np.zeros(n, np.int32)),
     }
+    if isinstance(substrate, SettlesEach):
+        acts["settle_each"] = partial(substrate.settle_each, drives)
     if isinstance(substrate, Adjusts):
         acts["adjust"] = partial(substrate.adjust, np.zeros(n))
     if isinstance(substrate, Descends):

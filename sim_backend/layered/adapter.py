@@ -11,9 +11,10 @@ from hil.arrays import AnyArray, Floats, IntArray, is_frozen
 from hil.energy import ResistorEnergy, Term, is_balanced
 from hil.errors import ConfigurationError, UsageError
 from hil.substrate import Comparisons, Drive, Settled, Substrate, SubstrateSpec
-from hil.topology import Crossbar, Edges, Topology
-from sim_backend.layered import programming
+from hil.topology import Topology
+from sim_backend.layered import drawing, programming
 from sim_backend.layered.network import LayeredNetwork
+from sim_backend.nodal.elements import Circuit
 
 __all__ = ["LayeredSubstrate"]
 
@@ -24,8 +25,8 @@ _FLUSH_EVERY = 255
 class LayeredSubstrate(Substrate):
     """Simulated stack of crossbars.
 
-    Besides the contract it can adjust, descend, read and load conductances, count writes and
-    compare drops.
+    Besides the contract it can settle several drives together, adjust, descend, read and load
+    conductances, count writes and compare drops.
 
     Args:
         network: the programmed circuit; owned by the substrate from now on.
@@ -72,21 +73,18 @@ class LayeredSubstrate(Substrate):
         self._weights = energy_weights
         low, high = (network.dtype.type(g) for g in window_siemens)
         self._window = (low, high)
+        self._largest = float(np.finfo(network.dtype).max)
         self._counts: IntArray = np.zeros(topology.n_devices, np.int64)
         self._passes = 0
         self._held_volts: Floats | None = None
         self._held_currents: tuple[Floats, ...] = ()
+        self._zeros: Floats = np.zeros((0, 0), network.dtype)
         self._layer_nodes = _layer_slices(topology, amplified)
         self._layer_starts = tuple(nodes.start for nodes in self._layer_nodes)
         self._gains = [
             layer.forward_gain.astype(network.dtype) for layer in network.circuit.layers[:-1]
         ]
-        self._devices = [
-            _Devices(group, block, network.options.threads, neurons_drive=index > 0)
-            for index, (group, block) in enumerate(
-                zip(topology.groups, network.blocks, strict=True)
-            )
-        ]
+        self._devices = _Devices(network, topology)
         start = network.conductance_siemens
         if not np.all((start >= low) & (start <= high)):
             raise ConfigurationError(
@@ -104,31 +102,7 @@ class LayeredSubstrate(Substrate):
     # --- the contract ---------------------------------------------------------------------
 
     def _settle(self, drive: Drive, near: Settled | None) -> Settled:
-        network = self._network
-        given = drive.input_volts
-        batch, n_inputs = given.shape
-        volts = np.empty((batch, self.spec.topology.n_nodes), network.dtype)
-        volts[:, :n_inputs] = given
-        held = self._held_volts
-        if held is not given and (held is None or not np.array_equal(held, given)):
-            self._held_currents = network.inject(volts)
-            self._held_volts = given if is_frozen(given) else given.copy()
-        start = None
-        if near is not None:
-            start = tuple(near.node_volts[:, nodes] for nodes in self._layer_nodes)
-        nudge = drive.nudge_amps
-        if nudge is not None:
-            nudge = nudge.astype(network.dtype, copy=False)
-        into = (volts, self._layer_starts)
-        ok = network.settle(self._held_currents, nudge, start, into) <= network.options.tolerance
-        if start is not None and np.count_nonzero(ok) < batch:
-            # A far-off start must cost time only.
-            ok = network.settle(self._held_currents, nudge, None, into) <= network.options.tolerance
-        if self._amplified:
-            for nodes, gain in zip(self._layer_nodes[:-1], self._gains, strict=True):
-                size = nodes.stop - nodes.start
-                np.multiply(volts[:, nodes], gain, out=volts[:, nodes.stop : nodes.stop + size])
-        return Settled(volts, ok)
+        return self._settle_phases(drive.input_volts, [drive.nudge_amps], near)[0]
 
     def _pulse(self, counts: IntArray) -> None:
         step = self._network.dtype.type(self.spec.pulse_siemens)
@@ -139,6 +113,26 @@ class LayeredSubstrate(Substrate):
         self._held_volts = None
 
     # --- abilities ------------------------------------------------------------------------
+
+    def settle_each(self, drives: Sequence[Drive], near: Settled | None = None) -> list[Settled]:
+        """Settle several drives; together where they have their inputs in common.
+
+        Raises:
+            UsageError: wrong shape or dtype.
+            SafetyError: an input or nudge of any drive is outside the limits or not finite.
+        """
+        self._check_open()
+        for drive in drives:
+            self._check_drive(drive)
+            if near is not None:
+                self._check_near(near, len(drive.input_volts))
+        if not drives:
+            return []
+        inputs = drives[0].input_volts
+        for drive in drives:
+            if drive.input_volts is not inputs:
+                return [self._settle(drive, near) for drive in drives]
+        return self._settle_phases(inputs, [drive.nudge_amps for drive in drives], near)
 
     def adjust(self, delta_siemens: Floats) -> None:
         """Add ``delta_siemens`` (n_devices,), keeping every device in its window.
@@ -174,42 +168,23 @@ class LayeredSubstrate(Substrate):
                 is not finite.
         """
         self._check_open()
-        if len(rates) != len(self._devices):
-            raise UsageError(
-                f"descend needs {len(self._devices)} rates, one a crossbar; got {len(rates)}"
-            )
-        shape = (terms[0].node_volts.shape[:1] if terms else ()) + (self.spec.topology.n_nodes,)
-        if not terms or any(term.node_volts.shape != shape for term in terms):
-            raise UsageError(f"descend needs terms of one shape (batch, {shape[-1]})")
-        if shape[0] == 0:
-            raise UsageError("the terms hold no example; descend needs at least one")
-        with np.errstate(over="ignore"):
-            numbers = np.asarray([*rates, dead_zone], self._network.dtype)
-        if not np.isfinite(numbers).all() or dead_zone < 0.0:
-            raise UsageError(
-                f"rates must be finite in {self._network.dtype} and the dead zone not negative; "
-                f"got {list(rates)} and {dead_zone}"
-            )
+        self._check_descent(terms, rates, dead_zone)
         phases = _differences(terms, self._network.dtype)
-        try:
-            for index, rate in enumerate(rates):
-                weight = self._weights[index]
-                step = rate if sign_only else rate * weight
-                if not self._pass(index, phases, step, sign_only, dead_zone / weight):
-                    raise UsageError(
-                        "a settled state is not finite, or its squares leave the range of "
-                        f"{self._network.dtype}; leave failed examples out, lower the voltages "
-                        "or use float64"
-                    )
-        finally:
-            # Also after a refusal, because the groups before it have been programmed.
-            self._programmed()
+        steps = list(rates)
+        if not sign_only:
+            steps = [rate * weight for rate, weight in zip(rates, self._weights, strict=True)]
+        if not self._pass(phases, steps, sign_only, dead_zone):
+            raise UsageError(
+                "a settled state is not finite, or its squares leave the range of "
+                f"{self._network.dtype}; leave failed examples out, lower the voltages "
+                "or use float64"
+            )
 
     def accumulate_comparisons(
         self, first: Drive, second: Drive, dead_zone_volts: float, near: Settled | None = None
     ) -> Comparisons:
         """Settle both drives and compare every device's absolute drops; see the protocol."""
-        before, after = self.settle(first, near), self.settle(second, near)
+        before, after = self.settle_each([first, second], near)
         ok = before.ok & after.ok
         low, high = before.node_volts[ok], after.node_volts[ok]
         votes = np.zeros(self.spec.topology.n_devices, np.int32)
@@ -266,7 +241,76 @@ class LayeredSubstrate(Substrate):
         self._flush()
         self._counts[:] = counts
 
+    def circuit(self, input_volts: Floats, nudge_amps: Floats | None) -> Circuit:
+        """The network under one drive, (n_inputs,) and (n_outputs,) or None, as single elements.
+
+        Raises:
+            UsageError: wrong shape, or not floating-point.
+            SafetyError: a level is outside the limits or not finite.
+        """
+        self._check_open()
+        nudge = None if nudge_amps is None else np.asarray(nudge_amps)[None]
+        self._check_drive(Drive(np.asarray(input_volts)[None], nudge))
+        return drawing.draw(self._network, self.spec.topology, input_volts, nudge_amps)
+
+    def node_names(self) -> tuple[str, ...]:
+        """(n_nodes,) names of the topology's nodes in :meth:`circuit`."""
+        return drawing.node_names(self.spec.topology)
+
     # --- inside ---------------------------------------------------------------------------
+
+    def _settle_phases(
+        self, given: Floats, nudges_amps: Sequence[Floats | None], near: Settled | None
+    ) -> list[Settled]:
+        """Settle one batch of inputs with several nudges."""
+        network, topology = self._network, self.spec.topology
+        batch = len(given)
+        volts = np.empty((len(nudges_amps), batch, topology.n_nodes), network.dtype)
+        lines = network.lines(given)
+        held = self._held_volts
+        if held is not given and (held is None or not np.array_equal(held, given)):
+            self._held_currents = network.inject(lines)
+            self._held_volts = given if is_frozen(given) else given.copy()
+        nothing = self._no_nudge(batch)
+        nudges = np.array([nothing if n is None else n for n in nudges_amps], network.dtype)
+        start = None if near is None else near.node_volts
+        into = (volts, self._layer_starts)
+        ok = network.settle(lines, self._held_currents, nudges, start, into)
+        if start is not None and np.count_nonzero(ok) < ok.size:
+            # A far-off start must cost time only.
+            ok = network.settle(lines, self._held_currents, nudges, None, into)
+        if self._amplified:
+            for nodes, gain in zip(self._layer_nodes[:-1], self._gains, strict=True):
+                behind = slice(nodes.stop, 2 * nodes.stop - nodes.start)
+                np.multiply(volts[:, :, nodes], gain, out=volts[:, :, behind])
+        return [Settled(volts[p], ok[p]) for p in range(len(nudges_amps))]
+
+    def _no_nudge(self, batch: int) -> Floats:
+        """(batch, n_outputs) zeros, kept because batches tend to be of one size."""
+        if len(self._zeros) != batch:
+            shape = (batch, self.spec.topology.outputs.size)
+            self._zeros = np.zeros(shape, self._network.dtype)
+        return self._zeros
+
+    def _check_descent(
+        self, terms: Sequence[Term], rates: Sequence[float], dead_zone: float
+    ) -> None:
+        if len(rates) != len(self._weights):
+            raise UsageError(
+                f"descend needs {len(self._weights)} rates, one a crossbar; got {len(rates)}"
+            )
+        shape = (terms[0].node_volts.shape[:1] if terms else ()) + (self.spec.topology.n_nodes,)
+        if not terms or any([term.node_volts.shape != shape for term in terms]):
+            raise UsageError(f"descend needs terms of one shape (batch, {shape[-1]})")
+        if shape[0] == 0:
+            raise UsageError("the terms hold no example; descend needs at least one")
+        # In this order NaN is refused, too.
+        largest = self._largest
+        if not (0.0 <= dead_zone <= largest and all([abs(rate) <= largest for rate in rates])):
+            raise UsageError(
+                f"rates must be finite in {self._network.dtype} and the dead zone not negative; "
+                f"got {list(rates)} and {dead_zone}"
+            )
 
     def _check_one_a_device(self, name: str, values: AnyArray, kinds: str) -> None:
         if values.shape != self._counts.shape or values.dtype.kind not in kinds:
@@ -278,44 +322,43 @@ class LayeredSubstrate(Substrate):
 
     def _pass(
         self,
-        group: int,
         phases: _Phases,
-        step: float,
+        steps: Sequence[float],
         sign_only: bool = False,
         dead_zone: float = 0.0,
     ) -> bool:
-        network, devices = self._network, self._devices[group]
+        """Move all devices; whether all states were finite."""
+        network, devices = self._network, self._devices
+        numbers = [*steps, *[dead_zone / weight for weight in self._weights]]
+        steps_and_zones = np.array(numbers, network.dtype)
         finite: bool = programming.program(
-            network.blocks[group],
+            network.conductance_siemens,
+            devices.blocks,
+            devices.tails,
             phases.first,
             phases.others,
             phases.weights,
-            devices.tails,
-            devices.head,
-            phases.share_inputs and group == 0,
+            phases.share_inputs,
             sign_only,
-            network.dtype.type(dead_zone),
-            network.dtype.type(step),
+            steps_and_zones[len(steps) :],
+            steps_and_zones[: len(steps)],
             self._window[0],
             self._window[1],
             devices.changed,
             devices.row_sums,
             devices.column_sums,
         )
-        network.moved(group, devices.row_sums, devices.column_sums[0])
-        return finite
-
-    def _programmed(self) -> None:
-        self._network.refresh()
+        # Also after a refusal, because other rows have been programmed.
+        network.refresh()
         self._held_volts = None
         self._passes += 1
         if self._passes == _FLUSH_EVERY:
             self._flush()
+        return finite
 
     def _flush(self) -> None:
-        for part, devices in zip(self.spec.topology.slices, self._devices, strict=True):
-            self._counts[part] += devices.changed.ravel()
-            devices.changed[:] = 0
+        self._counts += self._devices.changed
+        self._devices.changed[:] = 0
         self._passes = 0
 
     def _sum_again(self, conductance_siemens: Floats) -> None:
@@ -325,9 +368,7 @@ class LayeredSubstrate(Substrate):
         idle = np.zeros((1, self.spec.topology.n_nodes), network.dtype)
         none = np.zeros((0, *idle.shape), network.dtype)
         phases = _Phases(idle, none, np.zeros(0, network.dtype), True)
-        for group in range(len(network.blocks)):
-            self._pass(group, phases, 0.0)
-        self._programmed()
+        self._pass(phases, [0.0] * len(self._weights))
 
 
 class _Phases(NamedTuple):
@@ -340,23 +381,45 @@ class _Phases(NamedTuple):
 
 
 class _Devices:
-    """What device passes need to know of one crossbar and leave behind."""
+    """What device passes need to know of the crossbars and leave behind.
 
-    def __init__(
-        self, group: Crossbar | Edges, block: Floats, chunks: int, *, neurons_drive: bool
-    ) -> None:
-        rows, columns = block.shape
-        self.tails = group.tails.astype(np.int64)
-        self.head = int(group.heads[0])
-        self.changed = np.zeros((rows, columns), np.uint8)
-        # What a sourced line sees loads nothing.
-        self.row_sums = np.zeros(rows if neurons_drive else 0, block.dtype)
-        self.column_sums = np.zeros((chunks, columns), block.dtype)
+    The network's sums are views of those kept here, so that every pass renews them.
+    """
+
+    def __init__(self, network: LayeredNetwork, topology: Topology) -> None:
+        blocks: list[programming.Block] = []
+        start = top = left = 0
+        for index, (group, block) in enumerate(zip(topology.groups, network.blocks, strict=True)):
+            rows, columns = block.shape
+            follow = bool(np.all(np.diff(group.tails) == 1))
+            sourced = int(index == 0 and follow)
+            head = int(group.heads[0])
+            blocks.append(programming.Block(start, rows, columns, head, top, left, sourced))
+            start, top, left = start + block.size, top + rows, left + columns
+        self.blocks = np.array(blocks, np.int64)
+        self.tails = np.concatenate([group.tails for group in topology.groups]).astype(np.int64)
+        self.changed = np.zeros(start, np.uint8)
+        self.row_sums = np.zeros(top, network.dtype)
+        self.column_sums = np.zeros((network.options.threads, left), network.dtype)
+        for index, at in enumerate(blocks):
+            network.keep_sums_in(
+                index,
+                self.row_sums[at.top : at.top + at.rows],
+                self.column_sums[0, at.left : at.left + at.columns],
+            )
+
+
+def _plain(volts: Floats, dtype: np.dtype[np.floating]) -> Floats:
+    """The same numbers in the one kind of array that kernels are compiled for."""
+    flags = volts.flags
+    if volts.dtype == dtype and flags.c_contiguous and flags.writeable:
+        return volts
+    return np.array(volts, dtype)
 
 
 def _differences(terms: Sequence[Term], dtype: np.dtype[np.floating]) -> _Phases:
     """Terms as differences from the first, or from 0 V if their weights do not cancel."""
-    volts = [np.require(term.node_volts, dtype, ["C", "W"]) for term in terms]
+    volts = [_plain(term.node_volts, dtype) for term in terms]
     weights = [term.coefficient for term in terms]
     balanced = is_balanced(terms)
     if balanced:

@@ -39,6 +39,24 @@ class IdealDiodesConfig(Model):
         )
 
 
+class IdealPairsConfig(Model):
+    """Two ideal diodes with series sources on every hidden node: its voltage is confined."""
+
+    kind: Literal["ideal_pairs"] = "ideal_pairs"
+    lower_volts: Volts = Field(description="Lowest voltage of a node.")
+    upper_volts: Volts = Field(description="Highest voltage of a node.")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> IdealPairsConfig:
+        if not self.lower_volts < self.upper_volts:
+            raise ValueError("lower_volts must be below upper_volts")
+        return self
+
+    def build(self, size: int) -> models.Neurons:
+        """Neurons of a layer."""
+        return models.IdealDiodes(np.full(size, self.lower_volts), np.full(size, self.upper_volts))
+
+
 class ShockleyPairsConfig(Model):
     """Antiparallel Shockley diodes with series sources on every hidden node (thesis 4.4.1)."""
 
@@ -99,7 +117,8 @@ class UniformConfig(Model):
 
 
 NeuronConfig: TypeAlias = Annotated[
-    IdealDiodesConfig | ShockleyPairsConfig | LinearConfig, Field(discriminator="kind")
+    IdealDiodesConfig | IdealPairsConfig | ShockleyPairsConfig | LinearConfig,
+    Field(discriminator="kind"),
 ]
 InitialConfig: TypeAlias = Annotated[
     RectifiedUniformConfig | UniformConfig, Field(discriminator="kind")
@@ -139,6 +158,43 @@ class LayeredConfig(Model):
         if not self.g_min_siemens < self.g_max_siemens:
             raise ValueError("g_min_siemens must be below g_max_siemens")
         return self
+
+    @property
+    def n_crossbars(self) -> int:
+        """How many pairs of bias lines there can be."""
+        return len(self.hidden) + 1
+
+    @property
+    def n_groups(self) -> int:
+        """How many groups of devices have a rate of their own."""
+        return self.n_crossbars
+
+    def make(
+        self,
+        n_signals: int,
+        n_outputs: int,
+        biased: tuple[bool, ...],
+        max_input_volts: float,
+        precision: str,
+        threads: int,
+        rng: np.random.Generator,
+    ) -> LayeredSubstrate:
+        """The substrate, with start conductances drawn from ``rng``.
+
+        Args:
+            n_signals: input lines that carry data.
+            n_outputs: output nodes.
+            biased: for each crossbar, whether it has a pair of bias lines.
+            max_input_volts: input limit where the configuration names none.
+            precision: ``float32`` or ``float64``.
+            threads: parallel row blocks.
+            rng: source of the start conductances.
+
+        Raises:
+            ConfigurationError: the start values have the wrong length or leave the window.
+        """
+        topology = self.topology(n_signals, n_outputs, biased)
+        return self.build(topology, biased, max_input_volts, precision, threads, rng)
 
     def topology(self, n_signals: int, n_outputs: int, biased: tuple[bool, ...]) -> Topology:
         """Device graph for so many signals and outputs."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import DTypeLike
+from numpy.typing import DTypeLike, NDArray
 
-from sim_backend.layered import products, programming, responses, sweeps
+from sim_backend.layered import injection, products, responses, sweeps
 from sim_backend.layered.circuit import LayeredCircuit, neuron_arrays
 from sim_backend.layered.neurons import Floats, IdealDiodes, Linear, ShockleyPairs
-from sim_backend.layered.reduced import solve_reduced
+from sim_backend.layered.reduced import prepare_reduced, solve_reduced
 
 __all__ = ["LayeredNetwork", "SolverOptions"]
 
@@ -18,8 +18,10 @@ _DENSE_OUTPUTS = 64
 """Up to this many outputs a one-hidden-layer network is solved by elimination."""
 
 
+BoolArray = NDArray[np.bool_]
+
 NodeVolts = tuple[Floats, tuple[int, ...]]
-"""(batch, n_nodes) volts in C order, and the column of each layer's first neuron."""
+"""(phases, batch, n_nodes) volts in C order, and the column of each layer's first neuron."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,17 +96,26 @@ class LayeredNetwork:
     def refresh(self) -> None:
         """Recompute what depends on conductances, from the kept row and column sums."""
         layers = self.circuit.layers
+        if self._is_reduced:
+            prepare_reduced(
+                self.blocks[1],
+                self._forward[0],
+                self._backward[0],
+                self._column_sums[0],
+                self._column_sums[1],
+                self._row_sums[1],
+                self._forward_out,
+                self._backward_out,
+                self._totals[0],
+                self._totals[1],
+            )
+            return
         for index, (layer, total) in enumerate(zip(layers, self._totals, strict=True)):
             total[:] = self._column_sums[index]
             if index + 1 < len(layers):
                 total += self._loops[index] * self._row_sums[index + 1][: layer.size]
-        if self._is_reduced:
-            last = self.blocks[1][: layers[0].size].T
-            np.multiply(last, self._forward[0], out=self._forward_out)
-            np.multiply(last, self._backward[0], out=self._backward_out)
-        else:
-            for part, across in zip(self._between, self._across, strict=True):
-                products.transpose(part, across, self.options.threads)
+        for part, across in zip(self._between, self._across, strict=True):
+            products.transpose(part, across, self.options.threads)
 
     def reload(self, conductance_siemens: Floats) -> None:
         """Replace all conductances, shape (n_devices,)."""
@@ -113,8 +124,11 @@ class LayeredNetwork:
         self._column_sums = [block.sum(axis=0) for block in self.blocks]
         self.refresh()
 
-    def moved(self, block: int, row_sums: Floats, column_sums: Floats) -> None:
-        """Take over the sums a device pass left for ``block``; call :meth:`refresh` after."""
+    def keep_sums_in(self, block: int, row_sums: Floats, column_sums: Floats) -> None:
+        """Use sums of ``block`` that a device pass will leave in these arrays from now on.
+
+        Call :meth:`refresh` after every pass.
+        """
         self._row_sums[block] = row_sums
         self._column_sums[block] = column_sums
 
@@ -127,67 +141,93 @@ class LayeredNetwork:
                 return index, int(bad[0])
         return None
 
-    def inject(self, input_volts: Floats) -> tuple[Floats, ...]:
-        """Currents from the sourced lines into each layer at 0 V, per layer (batch, n).
+    def lines(self, input_volts: Floats) -> Floats:
+        """Levels of the sourced lines as kernels take them: (batch, n_inputs), read-only."""
+        lines = np.ascontiguousarray(input_volts, self.dtype)
+        if lines.flags.writeable:
+            lines = lines.view()
+            lines.flags.writeable = False
+        return lines
 
-        ``input_volts`` is (batch, n_inputs); further columns are ignored.
-        """
+    def inject(self, lines: Floats) -> tuple[Floats, ...]:
+        """Currents from :meth:`lines` into each layer at 0 V, per layer (batch, n)."""
         result = []
         previous = 0
-        lines = np.ascontiguousarray(input_volts, self.dtype)
         for layer, block in zip(self.circuit.layers, self.blocks, strict=True):
             start, stop = layer.clamped
             if start == stop:
                 result.append(np.zeros((len(lines), layer.size), self.dtype))
             else:
                 rows = block[previous:]
-                result.append(programming.collect(rows, lines, start, self.options.threads))
+                result.append(injection.collect(rows, lines, start, self.options.threads))
             previous = layer.size
         return tuple(result)
 
     def settle(
         self,
+        lines: Floats,
         injected: tuple[Floats, ...],
-        nudge_amps: Floats | None,
-        start: tuple[Floats, ...] | None,
+        nudges_amps: Floats,
+        start: Floats | None,
         into: NodeVolts,
-    ) -> Floats:
-        """Steady state for :meth:`inject`'s currents plus a nudge into the outputs.
+    ) -> BoolArray:
+        """Steady states for :meth:`inject`'s currents plus each of some nudges into the outputs.
 
         Args:
+            lines: (batch, n_inputs) volts, copied to the first nodes.
             injected: per layer (batch, n).
-            nudge_amps: (batch, n_outputs) or None.
-            start: per layer (batch, n) voltages near the answer, or None; what is not finite
+            nudges_amps: (phases, batch, n_outputs).
+            start: (batch, n_nodes) voltages near the answer, or None; what is not finite
                 counts as 0 V.
             into: where to leave the voltages.
 
         Returns:
-            (batch,) residuals, see :class:`SolverOptions`; NaN for a state that is not finite.
+            (phases, batch) whether the residual is small enough, see :class:`SolverOptions`.
         """
+        ok = np.empty(nudges_amps.shape[:2], np.bool_)
+        if self._is_reduced:
+            self._settle_reduced(lines, injected, nudges_amps, start, into, ok)
+            return ok
+        node_volts, starts = into
+        node_volts[:, :, : lines.shape[1]] = lines
+        places = [
+            slice(first, first + layer.size)
+            for first, layer in zip(starts, self.circuit.layers, strict=True)
+        ]
         # An overflow is the matter of its example alone, which will not settle.
         with np.errstate(over="ignore", invalid="ignore"):
-            pushed = injected[-1] if nudge_amps is None else injected[-1] + nudge_amps
-        pushes = (*injected[:-1], pushed)
-        node_volts, starts = into
-        volts = tuple(
-            node_volts[:, first : first + layer.size]
-            for first, layer in zip(starts, self.circuit.layers, strict=True)
-        )
-        if self._is_reduced:
-            volts[1][:] = 0 if start is None else start[1]
-            residual = self._settle_reduced(pushes, into)
-        else:
-            with np.errstate(over="ignore", invalid="ignore"):
-                residual = self._settle_sweeping(pushes, start, volts)
-        return residual
+            for phase, nudge in enumerate(nudges_amps):
+                near = start
+                for before in range(phase):
+                    if start is not None and np.array_equal(nudge, -nudges_amps[before]):
+                        # To first order the opposite nudge moves every node the other way.
+                        near = 2 * start - node_volts[before]
+                residual = self._settle_sweeping(
+                    (*injected[:-1], injected[-1] + nudge),
+                    None if near is None else tuple(near[:, nodes] for nodes in places),
+                    tuple(node_volts[phase, :, nodes] for nodes in places),
+                )
+                ok[phase] = residual <= self.options.tolerance
+        return ok
 
-    def _settle_reduced(self, pushes: tuple[Floats, ...], into: NodeVolts) -> Floats:
+    def _settle_reduced(
+        self,
+        lines: Floats,
+        pushes: tuple[Floats, ...],
+        nudges_amps: Floats,
+        start: Floats | None,
+        into: NodeVolts,
+        ok: BoolArray,
+    ) -> None:
         node_volts, starts = into
-        residual = np.empty(len(node_volts), self.dtype)
+        outputs = slice(starts[1], starts[1] + nudges_amps.shape[2])
+        node_volts[0, :, outputs] = 0 if start is None else start[:, outputs]
         solve_reduced(
+            lines,
             self._kinds[0],
             pushes[0],
             pushes[1],
+            nudges_amps,
             self._forward_out,
             self._backward_out,
             self._totals[0],
@@ -198,9 +238,8 @@ class LayeredNetwork:
             node_volts,
             starts[0],
             starts[1],
-            residual,
+            ok,
         )
-        return residual
 
     def _respond(
         self, index: int, pushes: tuple[Floats, ...], volts: list[Floats], answer: Floats

@@ -13,11 +13,13 @@ from sim_backend.nodal.elements import (
     Element,
     IdealDiode,
     Resistor,
+    Resistors,
     VoltageControlledCurrent,
     VoltageControlledVoltage,
     VoltageSource,
 )
 from sim_backend.spice.errors import NetlistError
+from sim_backend.spice.groups import nodes_of_group, statements_of_group
 from sim_backend.spice.names import Names, plain_element, plain_node
 from sim_backend.spice.terms import check_model, letter_of, nodes_of, number, reciprocal
 
@@ -30,6 +32,9 @@ IDEAL_SATURATION_AMPS = 1e-12
 
 class Parts:
     """Statements of a netlist, with the names they use.
+
+    Args:
+        circuit: with groups only as :func:`sim_backend.spice.groups.spread` leaves them.
 
     Attributes:
         statements: of elements.
@@ -44,10 +49,16 @@ class Parts:
         self._elements = Names()
         self._nodes = Names()
         self._models = Names()
-        nodes = (node for element in circuit.elements for node in nodes_of(element))
+        nodes = (
+            node
+            for e in circuit.elements
+            for node in (nodes_of_group(e) if isinstance(e, Resistors) else nodes_of(e))
+        )
         self._node_names = self._nodes.assign(nodes, plain_node)
-        letters = {element.name: letter_of(element) for element in circuit.elements}
-        if len(letters) < len(circuit.elements):
+        # Groups keep their names, which are like no other.
+        single = [element for element in circuit.elements if not isinstance(element, Resistors)]
+        letters = {element.name: letter_of(element) for element in single}
+        if len(letters) < len(single):
             raise NetlistError("two elements with the same name; rename one")
         self._sources = {e.name for e in circuit.elements if isinstance(e, VoltageSource)}
         self._element_names = self._elements.assign(
@@ -74,6 +85,8 @@ class Parts:
         match element:
             case Resistor():
                 self._resistor(element)
+            case Resistors():
+                self.statements += statements_of_group(element, self._node_names)
             case VoltageSource():
                 self._apart(element.plus, element.minus)
                 self._two_ends(element, element.volts)

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import dataclasses
 
-from sim_backend.nodal.elements import Circuit, DiodeModel, Resistors, SingleElement
+from sim_backend.nodal.elements import Circuit, DiodeModel
 from sim_backend.spice.errors import NetlistError
+from sim_backend.spice.groups import spread
 from sim_backend.spice.options import ZERO_CELSIUS_KELVIN, Conditions
 from sim_backend.spice.parts import (
     IDEAL_SATURATION_AMPS,
@@ -40,7 +41,7 @@ def write_netlist(circuit: Circuit) -> str:
     """
     if not circuit.kelvin > 0.0 or not circuit.gmin_siemens >= 0.0:
         raise NetlistError("a temperature not above 0 K, or a negative gmin; correct the circuit")
-    circuit = dataclasses.replace(circuit, elements=_singly(circuit))
+    circuit = dataclasses.replace(circuit, elements=spread(circuit.elements))
     parts = Parts(circuit)
     for element in circuit.elements:
         try:
@@ -112,10 +113,3 @@ def _celsius(kelvin: float) -> float:
     exact = kelvin - ZERO_CELSIUS_KELVIN
     rounded = round(exact, 9)
     return rounded if rounded + ZERO_CELSIUS_KELVIN == kelvin else exact
-
-
-def _singly(circuit: Circuit) -> list[SingleElement]:
-    found: list[SingleElement] = []
-    for element in circuit.elements:
-        found += element.singly() if isinstance(element, Resistors) else [element]
-    return found

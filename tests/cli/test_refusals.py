@@ -87,6 +87,11 @@ CASES: list[tuple[list[str], list[str]]] = [
     (["--config", "broken.toml"], ["TOML"]),
     (["--config", "deep.toml"], ["TOML"]),
     (["--set", "substrate.hiden=[3]"], ["substrate", "hiden", "no such key"]),
+    (["--set", "data.kind=xor", "--set", "data.path=x"], ["  data.path: there is no such key"]),
+    (
+        ["--set", "substrate.neurons.kind=shockley_pairs"],
+        ["  substrate.neurons.lower_volts: Field required"],
+    ),
     (["--set", "epochs=0"], ["epochs"]),
     (["--set", "epochs=true"], ["epochs", "number"]),
     (["--set", "substrate.hidden=[true]"], ["hidden", "number"]),

@@ -12,6 +12,7 @@ import pytest
 from hil.arrays import Floats, IntArray
 from hil.contract import check_substrate
 from hil.energy import ResistorEnergy, Term
+from hil.errors import SafetyError
 from hil.substrate import Comparisons, Drive, Settled, Substrate
 from tests.contract.wrappers import Bare, Full, Terms
 
@@ -113,6 +114,71 @@ class AppliesBeforeChecking(Full):
         if drive.input_volts.ndim == 2 and np.isnan(drive.input_volts).any():
             self.inner.pulse(np.ones(self.spec.topology.n_devices, np.int32))
         super()._check_drive(drive)
+
+
+class EachForgetsTheLast(Full):
+    def settle_each(self, drives: Sequence[Drive], near: Settled | None = None) -> list[Settled]:
+        return super().settle_each(drives[:-1], near)
+
+
+class EachInReverse(Full):
+    def settle_each(self, drives: Sequence[Drive], near: Settled | None = None) -> list[Settled]:
+        return super().settle_each(drives, near)[::-1]
+
+
+class EachTakesTheFirstInputs(Full):
+    def settle_each(self, drives: Sequence[Drive], near: Settled | None = None) -> list[Settled]:
+        shared = [Drive(drives[0].input_volts, drive.nudge_amps) for drive in drives]
+        return super().settle_each(shared, near)
+
+
+class EachAddsUpNudges(Full):
+    """The second of two drives still carries the current of the first."""
+
+    def settle_each(self, drives: Sequence[Drive], near: Settled | None = None) -> list[Settled]:
+        added, before = [], 0.0
+        for drive in drives:
+            if drive.nudge_amps is None:
+                added.append(drive)
+                continue
+            added.append(Drive(drive.input_volts, drive.nudge_amps + before))
+            before = drive.nudge_amps
+        return super().settle_each(added, near)
+
+
+class EachIntoOneBuffer(Full):
+    buffer: Floats | None = None
+
+    def settle_each(self, drives: Sequence[Drive], near: Settled | None = None) -> list[Settled]:
+        states = super().settle_each(drives, near)
+        if self.buffer is not None and len(states) == 2:
+            self.buffer[:] = states[0].node_volts
+            return [Settled(self.buffer, states[0].ok), states[1]]
+        self.buffer = states[0].node_volts if len(states) == 2 else self.buffer
+        return states
+
+
+class EachUnchecked(Full):
+    def settle_each(self, drives: Sequence[Drive], near: Settled | None = None) -> list[Settled]:
+        top = self.spec.max_input_volts
+        shared = [Drive(d.input_volts.clip(-top, top), d.nudge_amps) for d in drives]
+        return super().settle_each(shared, near)
+
+
+class EachChecksAsItGoes(Full):
+    """Refuses a wrong drive, but only after the ones before it have moved devices."""
+
+    def settle_each(self, drives: Sequence[Drive], near: Settled | None = None) -> list[Settled]:
+        try:
+            return super().settle_each(drives, near)
+        except SafetyError:
+            self.inner.pulse(np.ones(self.spec.topology.n_devices, np.int32))
+            raise
+
+
+class EachAfterClose(Full):
+    def settle_each(self, drives: Sequence[Drive], near: Settled | None = None) -> list[Settled]:
+        return self.inner.settle_each(drives, near)
 
 
 class PulsesBackwards(Full):
@@ -273,6 +339,14 @@ BROKEN: list[tuple[Callable[[Any], Substrate], str]] = [
     (NoLimits, "input level .* was accepted"),
     (ClipsNaN, "input level nan beyond .* was accepted"),
     (AppliesBeforeChecking, "nothing is applied.*before and after the refused"),
+    (EachForgetsTheLast, "Settling each.*1 states of 2"),
+    (EachInReverse, "two nudges, cold, state 0 of one exchange and on its own"),
+    (EachTakesTheFirstInputs, "other inputs between, cold, state 1"),
+    (EachAddsUpNudges, "two nudges, cold, state 1"),
+    (EachIntoOneBuffer, "a later exchange changed a state"),
+    (EachUnchecked, "an exchange with an input beyond the limit was accepted"),
+    (EachChecksAsItGoes, "before and after an exchange with"),
+    (EachAfterClose, "settle_each after close was accepted"),
     (PulsesBackwards, "Pulses move conductances in their direction.*pulses moved"),
     (PulsesDoNothing, "no effect"),
     (PulsesNeighbours, "Pulses move conductances in their direction"),

@@ -35,6 +35,10 @@ class Bare(Substrate):
 class Full(Bare):
     """Hands on every ability."""
 
+    def settle_each(self, drives: Sequence[Drive], near: Settled | None = None) -> list[Settled]:
+        self._check_open()
+        return self.inner.settle_each(drives, near)
+
     def adjust(self, delta_siemens: Floats) -> None:
         self._check_open()
         self.inner.adjust(delta_siemens)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -178,6 +179,41 @@ def test_phases_start_near_the_free_state_then_near_its_mirror() -> None:
     for near, volts in zip(substrate.nears[1:], expected, strict=True):
         assert near is not None
         np.testing.assert_allclose(near.node_volts, volts, rtol=1e-14)
+
+
+class Exchanging(Recorder):
+    """Settles several drives in one exchange; keeps how many at a time, and near what."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.exchanges: list[int] = []
+        self.starts: list[Settled | None] = []
+
+    def settle_each(self, drives: Sequence[Drive], near: Settled | None = None) -> list[Settled]:
+        self.exchanges.append(len(drives))
+        self.starts.append(near)
+        return [self.settle(drive) for drive in drives]
+
+
+@pytest.mark.parametrize("estimator", [OneSided(), RandomSign(), Centred(), FourPoint()])
+@pytest.mark.parametrize("fails", [{}, {0: [1]}, {1: [0]}])
+def test_one_exchange_has_all_nudged_phases(
+    estimator: Estimator, fails: dict[int, list[int]]
+) -> None:
+    one, free, terms, ok = run(estimator, substrate=Exchanging(fails=fails))
+    other, _, expected, other_ok = run(estimator, substrate=Recorder(fails=fails))
+    assert isinstance(one, Exchanging)
+    assert one.exchanges == [len(other.drives) - 1]
+    assert one.starts == [free.settled]
+    for here, there in zip(one.drives, other.drives, strict=True):
+        np.testing.assert_array_equal(here.input_volts, there.input_volts)
+        assert (here.nudge_amps is None) == (there.nudge_amps is None)
+        if here.nudge_amps is not None and there.nudge_amps is not None:
+            np.testing.assert_array_equal(here.nudge_amps, there.nudge_amps)
+    np.testing.assert_array_equal(ok, other_ok)
+    for term, wanted in zip(terms, expected, strict=True):
+        assert term.coefficient == wanted.coefficient
+        np.testing.assert_array_equal(term.node_volts, wanted.node_volts)
 
 
 def test_paired_nudge_currents_by_hand() -> None:

@@ -1,0 +1,1 @@
+"""Networks of any shape, solved by nodal analysis, as substrates."""

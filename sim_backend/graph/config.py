@@ -1,0 +1,214 @@
+"""Configuration of simulated networks of any shape, and how they are built."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, TypeAlias
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from hil.errors import ConfigurationError
+from hil.model import Model, Positive
+from hil.topology import Crossbar, Topology, layered
+from sim_backend.graph import shapes
+from sim_backend.graph.adapter import Limits, NodalSubstrate
+from sim_backend.graph.circuits import draw
+from sim_backend.layered.config import IdealDiodesConfig, NeuronConfig, UniformConfig
+from sim_backend.layered.neurons import Linear, Neurons
+
+__all__ = ["NodalConfig", "WindowConfig"]
+
+_MOST_DEVICES = 10**7
+"""More than nodal analysis trains in reasonable time."""
+
+Count = Annotated[int, Field(ge=1, le=10**5)]
+Nodes = tuple[Annotated[int, Field(ge=0)], ...]
+
+
+class _Placed(Model):
+    """A graph whose nodes get their roles by number."""
+
+    input_nodes: Nodes | None = Field(
+        default=None, description="Nodes that are sourced: the signals, then the bias pair; "
+        "the first nodes if omitted.",
+    )  # fmt: skip
+    output_nodes: Nodes | None = Field(
+        default=None, description="Nodes that are read and nudged; the last nodes if omitted."
+    )
+
+
+class LatticeConfig(_Placed):
+    """Square lattice, nodes numbered column by column."""
+
+    kind: Literal["lattice"] = "lattice"
+    rows: Count = Field(description="Nodes in a column.")
+    columns: Count = Field(description="Nodes in a row.")
+    periodic: bool = Field(default=False, description="Join the top row to the bottom one.")
+
+    def topology(self, n_inputs: int, n_outputs: int) -> Topology:
+        """Device graph for so many lines and outputs."""
+        edges = shapes.lattice(self.rows, self.columns, periodic=self.periodic)
+        return shapes.place(
+            edges, self.rows * self.columns, n_inputs, n_outputs,
+            self.input_nodes, self.output_nodes,
+        )  # fmt: skip
+
+
+class RandomGraphConfig(_Placed):
+    """Connected random graph; inputs and outputs come on top of the hidden nodes."""
+
+    kind: Literal["random"] = "random"
+    hidden: Count = Field(description="Nodes besides inputs and outputs.")
+    degree: Positive = Field(description="Mean number of edges at a node.")
+    graph_seed: int = Field(default=0, ge=0, description="Of the graph, not of its conductances.")
+
+    def topology(self, n_inputs: int, n_outputs: int) -> Topology:
+        """Device graph for so many lines and outputs."""
+        n_nodes = self.hidden + n_inputs + n_outputs
+        edges = shapes.random_graph(n_nodes, self.degree, np.random.default_rng(self.graph_seed))
+        return shapes.place(
+            edges, n_nodes, n_inputs, n_outputs, self.input_nodes, self.output_nodes
+        )  # fmt: skip
+
+
+class FullConfig(_Placed):
+    """Every node joined to every other; inputs and outputs come on top of the hidden nodes."""
+
+    kind: Literal["full"] = "full"
+    hidden: Annotated[int, Field(ge=0, le=5000)] = Field(
+        description="Nodes besides inputs and outputs."
+    )
+
+    def topology(self, n_inputs: int, n_outputs: int) -> Topology:
+        """Device graph for so many lines and outputs."""
+        n_nodes = self.hidden + n_inputs + n_outputs
+        return shapes.place(
+            shapes.full(n_nodes), n_nodes, n_inputs, n_outputs, self.input_nodes, self.output_nodes
+        )
+
+
+class CrossbarsConfig(Model):
+    """A crossbar, or a stack of them; what ``kind = "layered"`` simulates faster."""
+
+    kind: Literal["crossbars"] = "crossbars"
+    hidden: tuple[Count, ...] = Field(default=(), description="Hidden layer sizes.")
+
+
+GraphConfig: TypeAlias = Annotated[
+    LatticeConfig | RandomGraphConfig | FullConfig | CrossbarsConfig, Field(discriminator="kind")
+]
+
+
+class WindowConfig(Model):
+    """What all these networks can be asked for."""
+
+    g_min_siemens: Positive = Field(
+        description="Lower end of the window; above 0, so that no node can come to float."
+    )
+    g_max_siemens: Positive = Field(description="Upper end of the window.")
+    pulse_siemens: Positive | None = Field(
+        default=None, description="Change by one pulse; 1/1000 of the window if omitted."
+    )
+    max_input_volts: Positive | None = Field(
+        default=None, description="Input limit; the largest voltage of the encoding if omitted."
+    )
+    max_nudge_amps: Positive | None = Field(default=None, description="No limit if omitted.")
+    tolerance: Annotated[float, Field(ge=1e-13, le=1e-3)] = Field(
+        default=1e-9, description="Of node voltages, relative to the largest."
+    )
+
+    @model_validator(mode="after")
+    def _window(self) -> WindowConfig:
+        if not self.g_min_siemens < self.g_max_siemens:
+            raise ValueError("g_min_siemens must be below g_max_siemens")
+        return self
+
+    def limits(self, max_input_volts: float) -> Limits:
+        """Limits, with an input limit where the configuration names none."""
+        low, high = self.g_min_siemens, self.g_max_siemens
+        return Limits(
+            (low, high),
+            self.pulse_siemens or 1e-3 * (high - low),
+            self.max_input_volts or max_input_volts,
+            self.max_nudge_amps or float(np.finfo(np.float32).max),
+            self.tolerance,
+        )
+
+    def start(self, initial: UniformConfig, n_devices: int, rng: np.random.Generator) -> np.ndarray:
+        """(n_devices,) start conductances.
+
+        Raises:
+            ConfigurationError: they would leave the window.
+        """
+        a, b = initial.low_siemens, initial.high_siemens
+        if not self.g_min_siemens <= a <= b <= self.g_max_siemens:
+            raise ConfigurationError(
+                f"start conductances {a:.3g}..{b:.3g} S leave the window {self.g_min_siemens:.3g}.."
+                f"{self.g_max_siemens:.3g} S; change substrate.initial or the window"
+            )
+        return rng.uniform(a, b, n_devices)
+
+
+class NodalConfig(WindowConfig):
+    """A graph of programmable resistors with a neuron at every hidden node."""
+
+    kind: Literal["nodal"] = "nodal"
+    graph: GraphConfig = Field(description="Which nodes devices join.")
+    neurons: NeuronConfig = Field(
+        default=IdealDiodesConfig(), description="Nonlinearity of the hidden nodes."
+    )
+    initial: UniformConfig = Field(description="Distribution of the start conductances.")
+
+    @property
+    def n_crossbars(self) -> int:
+        """How many pairs of bias lines there can be."""
+        return len(self.graph.hidden) + 1 if isinstance(self.graph, CrossbarsConfig) else 1
+
+    @property
+    def n_groups(self) -> int:
+        """How many groups of devices have a rate of their own."""
+        return self.n_crossbars
+
+    def make(
+        self,
+        n_signals: int,
+        n_outputs: int,
+        biased: tuple[bool, ...],
+        max_input_volts: float,
+        precision: str,
+        threads: int,
+        rng: np.random.Generator,
+    ) -> NodalSubstrate:
+        """The substrate, with start conductances drawn from ``rng``.
+
+        Arguments are those of :meth:`sim_backend.layered.config.LayeredConfig.make`; voltages
+        are always float64 and the solver chooses its own threads.
+
+        Raises:
+            ConfigurationError: the graph does not fit the data, or is too large.
+        """
+        if isinstance(self.graph, CrossbarsConfig):
+            topology = layered(n_signals, self.graph.hidden, n_outputs, biased=biased)
+        else:
+            topology = self.graph.topology(n_signals + 2 * sum(biased), n_outputs)
+        if topology.n_devices > _MOST_DEVICES:
+            raise ConfigurationError(
+                f"{topology.n_devices:.3g} devices are more than nodal analysis is made for; "
+                "choose a smaller graph, or substrate.kind = layered for stacks of crossbars"
+            )
+        circuit, wiring = draw(topology, self._neurons(topology))
+        start = self.start(self.initial, topology.n_devices, rng)
+        return NodalSubstrate(
+            "nodal", circuit, topology, wiring, start, self.limits(max_input_volts)
+        )
+
+    def _neurons(self, topology: Topology) -> list[tuple[Neurons, list[int]]]:
+        """Layer by layer; in other graphs excitatory and inhibitory nodes take turns."""
+        if isinstance(self.graph, CrossbarsConfig):
+            layers = [g.heads for g in topology.groups[:-1] if isinstance(g, Crossbar)]
+            return [(self.neurons.build(nodes.size), nodes.tolist()) for nodes in layers]
+        hidden = topology.hidden
+        if not hidden.size:
+            return [(Linear(), [])]
+        turns = np.concatenate([hidden[1::2], hidden[::2]])
+        return [(self.neurons.build(hidden.size), turns.tolist())]

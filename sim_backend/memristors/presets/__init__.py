@@ -1,0 +1,1 @@
+"""Published devices, one TOML file each."""
