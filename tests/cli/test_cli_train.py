@@ -234,7 +234,7 @@ def test_schema_and_presets() -> None:
     names = [line.split()[0] for line in listed.splitlines()]
     assert names == sorted(
         ["digits", "iris", "xor", "mnist-100", "mnist-1024", "mnist-1024x2", "mnist-kendall",
-         "mnist-sign"]
+         "mnist-sign", "iris-graph", "xor-netlist"]
     )  # fmt: skip
 
 

@@ -45,7 +45,8 @@ def test_a_pass_is_the_contrast_step_by_step(
     rates = [0.8 * (high - low) / np.abs(contrast[part]).max() for part in topology.slices]
     before = substrate.read_conductance()
     rounding = 1e3 * np.finfo(before.dtype).eps
-    zone = float(np.quantile(np.abs(contrast), 0.3))
+    # Rows at 0 V have their contrasts in common; the threshold must not be one of those.
+    zone = 1.01 * float(np.quantile(np.abs(contrast), 0.3))
     for sign_only in (False, True):
         substrate.load_conductance(before)
         substrate.load_write_counts(np.zeros(before.size, np.int64))
