@@ -109,26 +109,37 @@ class LinearStep:
         result = np.array(siemens, np.float64)
         at = np.flatnonzero(counts)
         part, before, pulses = take(chip, at), result[at], counts[at]
-        moves = _Moves.of(part, before, pulses, share)
-        end = np.clip(moves.mean_end(), part.low_siemens, part.high_siemens)
-        done = moves.exact(part)
-        noise = self.steps.cycle_spread
-        if noise > 0.0:
-            rms = noise * moves.noise_of_sum()
-            done &= (moves.fall == 0.0) | self.additive_noise
-            margin = _SAFE * rms
-            done &= np.minimum(before, end) - margin >= part.low_siemens
-            done &= np.maximum(before, end) + margin <= part.high_siemens
-            end[done] += rms[done] * rng.standard_normal(np.count_nonzero(done))
-        rest = np.flatnonzero(~done)
-        if rest.size:
 
-            def step(some: LinearStepChip, now: Floats, up: Bools) -> Floats:
-                return self._one(some, now, up, share, rng)
+        def step(some: LinearStepChip, now: Floats, up: Bools) -> Floats:
+            return self._one(some, now, up, share, rng)
 
+        if at.size and np.abs(pulses).max() > 1:
+            end, done = self._at_once(part, before, pulses, share, rng)
+            rest = np.flatnonzero(~done)
             end[rest] = pulse_by_pulse(step, take(part, rest), before[rest], pulses[rest])
+        else:
+            end = pulse_by_pulse(step, part, before, pulses)
         result[at] = end
         return result
+
+    def _at_once(
+        self, chip: LinearStepChip, before: Floats, pulses: Counts, share: float,
+        rng: np.random.Generator,
+    ) -> tuple[Floats, Bools]:  # fmt: skip
+        """Conductances after all pulses, and of which devices that is exact."""
+        moves = _Moves.of(chip, before, pulses, share)
+        end = np.clip(moves.mean_end(), chip.low_siemens, chip.high_siemens)
+        # Steps short of the fixed point never turn round, so that a limit once met is kept to.
+        done = moves.rate <= 1.0
+        noise = self.steps.cycle_spread
+        if noise > 0.0:
+            done &= (moves.fall == 0.0) | self.additive_noise
+            rms = noise * moves.noise_of_sum()
+            margin = _SAFE * rms
+            done &= np.minimum(before, end) - margin >= chip.low_siemens
+            done &= np.maximum(before, end) + margin <= chip.high_siemens
+            end[done] += rms[done] * rng.standard_normal(np.count_nonzero(done))
+        return end, done
 
     def nominal_siemens(self, window_siemens: Window) -> float:
         """Mean of the up and the down step at weight 0, without spread."""
@@ -184,23 +195,11 @@ class _Moves:
         return cls(chip.zero_siemens, siemens - chip.zero_siemens, pulses, step, fall, step * fall)
 
     def mean_end(self) -> Floats:
-        """After all pulses; beyond the fixed point where a single pulse reaches it."""
+        """After all pulses, for rates up to 1: steps that do not jump beyond the fixed point."""
         rate = np.minimum(self.rate, _WHOLE)
         log_kept = self.pulses * np.log1p(-rate)
         summed = _geometric(log_kept, rate, self.pulses)
         return self.zero + self.x * np.exp(log_kept) + self.step * summed
-
-    def exact(self, chip: LinearStepChip) -> Bools:
-        """(n,) whether clipping :meth:`mean_end` is what clipping after every pulse gives."""
-        # Below the fixed point steps never change sign and a limit once met is kept to.  A step
-        # beyond it is cut off at a limit that lies before it, and swings to and fro otherwise.
-        sloped = self.fall != 0.0
-        fixed = self.zero + np.divide(1.0, self.fall, out=np.zeros_like(self.fall), where=sloped)
-        limit = np.where(self.step > 0.0, chip.high_siemens, chip.low_siemens)
-        rounding = 1e-9 * (chip.high_siemens - chip.low_siemens)
-        outside = ~sloped | ((fixed - limit) * np.sign(self.step) >= -rounding)
-        exact: Bools = (self.rate <= 1.0) | outside
-        return exact
 
     def noise_of_sum(self) -> Floats:
         """Rms after all pulses of additive noise as large as the step at weight 0."""

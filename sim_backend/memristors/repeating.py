@@ -27,13 +27,16 @@ def pulse_by_pulse(
         (n,) conductances.
     """
     left = np.abs(counts)
+    if not left.size or left.max() <= 1:
+        after = np.where(left > 0, step(chip, siemens, counts > 0), siemens)
+        return np.clip(after, chip.low_siemens, chip.high_siemens)
     # Sorted by pulses left, those still to be pulsed are always the first ones.
     order = np.argsort(-left, kind="stable")
     left = left[order]
     up = counts[order] > 0
     chip = take(chip, order)
     moved = siemens[order]
-    for k in range(int(left[0]) if left.size else 0):
+    for k in range(int(left[0])):
         active = slice(0, int(np.searchsorted(-left, -k, side="left")))
         part = take(chip, active)
         after = step(part, moved[active], up[active])

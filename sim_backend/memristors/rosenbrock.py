@@ -56,6 +56,7 @@ def integrate(
         good = error <= tolerance
         x[rows] = np.where(good, after, x[rows])
         left[rows] = np.where(good, left[rows] - h, left[rows])
+        left[_stopped(rate, x, rows)] = 0.0
         growth = 0.9 * np.cbrt(tolerance / np.maximum(error, 1e-3 * tolerance))
         steps[rows] = h * np.clip(growth, 0.2, 5.0)
         rows = rows[left[rows] > 0.0]
@@ -63,6 +64,12 @@ def integrate(
         f"{rows.size} device states are still moving after {most_steps} steps; the pulse is far "
         "longer than the device needs to switch: shorten it or lower its voltage"
     )
+
+
+def _stopped(rate: Rate, x: Floats, rows: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Which of the equations ``rows`` have met an end that they would cross."""
+    at_end = rows[(x[rows] <= 0.0) | (x[rows] >= 1.0)]
+    return at_end[rate(x[at_end], at_end) * (x[at_end] - 0.5) > 0.0]
 
 
 def _first_steps(rate: Rate, x: Floats, left: Floats, rows: NDArray[np.intp]) -> Floats:

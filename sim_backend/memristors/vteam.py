@@ -127,7 +127,7 @@ class Vteam:
     low_spread: float = 0.0
     high_spread: float = 0.0
     cycle_spread: float = 0.0
-    tolerance: float = 1e-8
+    tolerance: float = 1e-7
 
     def draw(self, n: int, window_siemens: Window, rng: np.random.Generator) -> VteamChip:
         """Parameters of ``n`` devices."""

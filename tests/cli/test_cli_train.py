@@ -242,7 +242,7 @@ def test_help_imports_nothing_heavy() -> None:
     code = (
         "import sys\n"
         "from hil.cli.main import app\n"
-        "heavy = {'numpy', 'numba', 'scipy', 'pydantic', 'h5py'} & set(sys.modules)\n"
+        "heavy = {'numpy', 'numba', 'scipy', 'pydantic', 'h5py', 'matplotlib'} & set(sys.modules)\n"
         "sys.exit(f'imported {heavy}' if heavy else 0)"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
