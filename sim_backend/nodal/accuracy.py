@@ -157,9 +157,10 @@ class Accuracy:
         return np.where(self._is_impossible(point, sight, small), np.inf, found)
 
     def _is_impossible(self, point: Point, sight: Sight, small: Floats) -> BoolArray:
-        """(batch,) whether an open ideal diode is above its voltage, or one carries backwards."""
+        """(batch,) whether an ideal diode is above its voltage, or carries below it or back."""
         above = sight.volts[:, self._branches.n_smooth :] - self._branches.ideal_volts
         wrong: BoolArray = (above > small[:, None]) | (point.amps_ideal < 0.0)
+        wrong |= point.on & (above < -small[:, None])
         return np.asarray(wrong.any(1))
 
     def residual(self, point: Point) -> Floats:

@@ -27,8 +27,8 @@ __all__ = ["Continuation"]
 
 Floats = NDArray[np.float64]
 
-_STEPS, _FEWEST_STEPS = 1500, 200
-_STEPS_UNKNOWNS = 5e5
+_STEPS, _FEWEST_STEPS = 500, 150
+_STEPS_UNKNOWNS = 1e5
 """Larger circuits get fewer steps, each of which costs more."""
 _CORRECTIONS, _FIRST_CORRECTIONS = 8, 60
 _FAILED = 1000

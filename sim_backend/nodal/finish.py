@@ -26,7 +26,9 @@ Floats = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 
 _QUADRUPLE = 2.0**-102
-_STEPS = 25
+_STEPS, _PLACES = 25, 64
+_FEW_UNKNOWNS = 40
+"""So few that many places can be tried in twice the digits."""
 _WORTHLESS = 0.1
 """Share of the voltages that rounding may move before factors correct nothing any more."""
 _SHRINKING = 0.3
@@ -82,6 +84,26 @@ class Finisher:
             point.put(lost, again)
         return error, fine
 
+    def scatter(self, point: Point, small: Callable[[Floats], Floats]) -> tuple[Floats, BoolArray]:
+        """Try to correct one example from many places at once; arguments as of :meth:`refine`."""
+        rng = np.random.default_rng(0)
+        many = point.part(np.zeros(_PLACES, np.intp))
+        # Of all sizes that voltages have.
+        size = np.geomspace(1e-2, 1e3, _PLACES)[:, None]
+        many.x = size * rng.normal(size=many.x.shape)
+        many.on = rng.random(many.on.shape) < 0.5
+        many.amps_ideal = np.zeros(many.on.shape)
+        with np.errstate(over="ignore", invalid="ignore"):
+            if many.x.shape[1] + many.on.shape[1] <= _FEW_UNKNOWNS:
+                error, fine = self.refine(many, small)
+            else:
+                error, fine = self._refine(many, small, self.accuracy.correct, DOUBLE)
+        first = np.flatnonzero(fine)[:1]
+        if not first.size:
+            return np.full(1, np.inf), np.zeros(1, bool)
+        point.put(np.array([0]), many.part(first))
+        return error[first], fine[first]
+
     def _refine(
         self, point: Point, small: Callable[[Floats], Floats], correct: Correct, unit: float
     ) -> tuple[Floats, BoolArray]:
@@ -126,8 +148,11 @@ class Finisher:
         slack = 16.0 * DOUBLE * self.accuracy.largest(point.x)[:, None]
         on = np.where(point.on, point.amps_ideal > 0.0, above > slack)
         whole = (share[:, 0] == 1.0) & (on == point.on).all(1)
+        # Diodes that fight each other carry more and more without ever being at their voltages.
+        missed = np.where(on & point.on, np.abs(above), 0.0).max(1, initial=0.0)
         point.on, point.amps_ideal = on, np.where(on, point.amps_ideal, 0.0)
-        return self.accuracy.largest(step), whole
+        size = self.accuracy.largest(step)
+        return np.where(missed > slack[:, 0], np.maximum(size, missed), size), whole
 
     def _share(self, volts: Floats, step: Floats) -> Floats:
         """Share of a step that moves no conducting junction up by more than a little."""

@@ -236,7 +236,7 @@ class _Newton:
             self.forget(everyone)
         self.settle(everyone, is_cold=True)
         self.finish(np.arange(len(self.x)))
-        for help_ in (self.step_gmin, self.follow_paths):
+        for help_ in (self.step_gmin, self.follow_paths, self.scatter):
             lost = np.flatnonzero(~self.done)
             if lost.size:
                 help_(lost)
@@ -260,12 +260,22 @@ class _Newton:
         self.forget(coarse[~np.isfinite(found).all(1)])
         if coarse.size:
             part = self.point().part(coarse)
-            error, fine = self.finisher.refine(part, self.small)
-            self.error[coarse] = np.where(fine, error, np.maximum(error, self.error[coarse]))
-            self.done[coarse] = fine
-            coarse, part = coarse[fine], part.part(fine)
-            self.point().put(coarse, part)
-            self.residual[coarse] = self.finisher.accuracy.residual(part)
+            self.take(coarse, part, *self.finisher.refine(part, self.small))
+
+    def scatter(self, lost: NDArray[np.intp]) -> None:
+        """Corrections from many places, for circuits that lead every path astray."""
+        for k in lost:
+            one = np.array([k])
+            part = self.point().part(one)
+            self.take(one, part, *self.finisher.scatter(part, self.small))
+
+    def take(self, who: NDArray[np.intp], part: Point, error: Floats, fine: BoolArray) -> None:
+        """Take over what was corrected."""
+        self.error[who] = np.where(fine, error, np.maximum(error, self.error[who]))
+        self.done[who] = fine
+        who, part = who[fine], part.part(fine)
+        self.point().put(who, part)
+        self.residual[who] = self.finisher.accuracy.residual(part)
 
     def point(self) -> Point:
         return Point(

@@ -7,12 +7,14 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from sim_backend.nodal import bordered, quadruple, solver
 from sim_backend.nodal.elements import Circuit, Diode, DiodeModel, IdealDiode
+from sim_backend.nodal.finish import Finisher
 from sim_backend.nodal.point import Point
 from sim_backend.nodal.solver import Solver
-from tests.property.nodal_reference import true_error
+from tests.property.nodal_reference import curve, true_error
 from tests.unit.nodal import hard_circuits, hard_feedback
 from tests.unit.nodal.hard_circuits import PLAIN, D, Floats, I, Maker, R, V
 
@@ -99,16 +101,56 @@ def test_who_fails_does_not_spoil_the_others() -> None:
 RESCUED = ["ideal-many-5", "tunnel-fold", "schmitt-1000"]
 
 
+def nowhere(*_: object) -> tuple[Floats, NDArray[np.bool_]]:
+    return np.full(1, np.inf), np.zeros(1, bool)
+
+
 @pytest.mark.parametrize("name", RESCUED)
 def test_paths_lead_where_newton_does_not(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     h = HARD[name]()
+    monkeypatch.setattr(Finisher, "scatter", nowhere)
+    assert Solver(h.circuit).solve(h.levels).ok.all()
     monkeypatch.setattr(solver, "_PATHS", 0)
     assert not Solver(h.circuit).solve(h.levels).ok.all()
-    monkeypatch.undo()
-    assert Solver(h.circuit).solve(h.levels).ok.all()
 
 
-@pytest.mark.parametrize("name", [*RESCUED, "ring-4", "cross-coupled-1000"])
+@pytest.mark.parametrize("name", ["tunnel-fold", "schmitt-1000"])
+def test_many_places_find_what_paths_might_not(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    h = HARD[name]()
+    monkeypatch.setattr(solver, "_PATHS", 0)
+    one = Solver(h.circuit)
+    solution = one.solve(h.levels)
+    assert solution.ok.all()
+    for k, volts in enumerate(solution.node_volts):
+        level = {source: values[k] for source, values in h.levels.items()}
+        error = true_error(h.circuit, one.nodes, volts, level)
+        assert error <= 2.0 * solution.error_volts[k] + 1e-15 * np.abs(volts).max()
+
+
+def test_what_has_no_solution_gets_none() -> None:
+    """A curve that takes 1 A or more at any voltage, and diodes that fight."""
+    amps = Circuit([curve("k", "a", "0", 1.0, 0.0, 1.0), R("r", "a", "0", 1e-3)])
+    fighting = [IdealDiode("low", "b", "0", 1.0), IdealDiode("high", "0", "b", -2.0)]
+    volts = Circuit([V("v", "a", "0", 5.0), R("r", "a", "b", 1e-3), *fighting])
+    for circuit in (amps, volts):
+        solution = Solver(circuit).solve()
+        assert not solution.ok.any()
+        assert not (solution.error_volts <= 1e-9).any()
+
+
+def test_ideal_diodes_in_a_ring_share_any_current() -> None:
+    """Three of 0 V conduct side by side: voltages are certain, their currents are not."""
+    ring = [IdealDiode("x", "a", "b"), IdealDiode("y", "b", "c"), IdealDiode("z", "a", "c")]
+    pair = [IdealDiode("p", "a", "c"), IdealDiode("q", "a", "c")]
+    loads = [R(f"r{node}", node, "0", 1e-3) for node in "abc"]
+    circuit = Circuit([I("i", "0", "a", 1e-3), *ring, *pair, *loads])
+    solution = Solver(circuit).solve({"i": np.array([1e-3, 5.0])})
+    assert solution.ok.all()
+    expected = [[1 / 3] * 3, [5e3 / 3] * 3]
+    np.testing.assert_allclose(solution.node_volts, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", [*RESCUED, "ring-3"])
 def test_paths_of_sparse_matrices_are_the_same(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     h = HARD[name]()
     ends = []
