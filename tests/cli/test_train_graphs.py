@@ -99,7 +99,7 @@ def test_a_netlist_learns_and_its_run_needs_no_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "graph",
     [
-        '{kind = "lattice", rows = 4, columns = 5}',
+        '{kind = "lattice", rows = 8, columns = 3}',
         '{kind = "random", hidden = 8, degree = 4.0}',
         '{kind = "full", hidden = 4}',
         '{kind = "crossbars", hidden = [6]}',

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from sim_backend.nodal import bordered, quadruple, solver
+from sim_backend.nodal import bordered, newton, quadruple
 from sim_backend.nodal.elements import Circuit, Diode, DiodeModel, IdealDiode
 from sim_backend.nodal.finish import Finisher
 from sim_backend.nodal.point import Point
@@ -110,14 +110,14 @@ def test_paths_lead_where_newton_does_not(name: str, monkeypatch: pytest.MonkeyP
     h = HARD[name]()
     monkeypatch.setattr(Finisher, "scatter", nowhere)
     assert Solver(h.circuit).solve(h.levels).ok.all()
-    monkeypatch.setattr(solver, "_PATHS", 0)
+    monkeypatch.setattr(newton, "_PATHS", 0)
     assert not Solver(h.circuit).solve(h.levels).ok.all()
 
 
 @pytest.mark.parametrize("name", ["tunnel-fold", "schmitt-1000"])
 def test_many_places_find_what_paths_might_not(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     h = HARD[name]()
-    monkeypatch.setattr(solver, "_PATHS", 0)
+    monkeypatch.setattr(newton, "_PATHS", 0)
     one = Solver(h.circuit)
     solution = one.solve(h.levels)
     assert solution.ok.all()
