@@ -299,13 +299,18 @@ def _usable_cores() -> int:
 
 def _read_file(file: Path) -> str:
     try:
-        return file.read_text(encoding="utf-8")
+        return file.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise ConfigurationError(
             f"there is no configuration file {file}; check the path, or see: hil presets",
             path=str(file),
         ) from None
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(
+            f"the configuration file {file} is not in UTF-8; save it in that encoding",
+            path=str(file),
+        ) from error
+    except OSError as error:
         raise ConfigurationError(
             f"cannot read the configuration file {file}: {error}", path=str(file)
         ) from error

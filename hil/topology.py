@@ -91,8 +91,12 @@ class Topology:
         for name, nodes in (("input", self.inputs), ("output", self.outputs)):
             if nodes.size == 0:
                 raise ConfigurationError(f"the network has no {name} nodes; name at least one")
-            if np.unique(nodes).size != nodes.size:
-                raise ConfigurationError(f"an {name} node is listed twice")
+            found, counts = np.unique(nodes, return_counts=True)
+            if found.size != nodes.size:
+                twice = int(found[counts > 1][0])
+                raise ConfigurationError(
+                    f"an {name} node, number {twice}, is listed twice; name each node once"
+                )
         if sum(g.n_devices for g in self.groups) == 0:
             raise ConfigurationError("the network has no devices to train; add at least one")
         for nodes in (self.inputs, self.outputs, *ends):
@@ -100,9 +104,11 @@ class Topology:
                 raise ConfigurationError(
                     f"a node number lies outside 0..{self.n_nodes - 1}; check the device list"
                 )
-        if np.intersect1d(self.inputs, self.outputs).size:
+        both = np.intersect1d(self.inputs, self.outputs)
+        if both.size:
             raise ConfigurationError(
-                "a node is both input and output; a sourced node cannot be nudged"
+                f"a node, number {both[0]}, is both input and output; a sourced node cannot be "
+                "nudged: choose another output"
             )
         for group in self.groups:
             if isinstance(group, Edges):

@@ -72,6 +72,8 @@ def _amplifier(
     uses: Counter[str],
 ) -> Amplifier | None:
     """What the three are together, if they are one."""
+    if gain.gain == 0.0 or back.gain == 0.0:
+        return None
     if gain.control_minus != GROUND or {back.plus, back.minus} != {gain.control_plus, GROUND}:
         return None
     measured = {sense.plus, sense.minus}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -164,8 +163,10 @@ def _select(trainable: tuple[str, ...], circuit: Circuit) -> list[list[Resistor]
     taken: set[str] = set()
     groups = []
     for entry in trainable:
-        pattern = re.compile(fnmatch.translate(entry.lower()))
-        chosen = [resistor for name, resistor in resistors.items() if pattern.match(name)]
+        # Brackets are parts of names, as in those of exported networks.
+        wild = re.escape(entry.lower()).replace(r"\*", ".*").replace(r"\?", ".")
+        pattern = re.compile(wild, re.DOTALL)
+        chosen = [resistor for name, resistor in resistors.items() if pattern.fullmatch(name)]
         if not chosen:
             raise ConfigurationError(
                 f"substrate.trainable: no resistor is called {entry}; the netlist has "

@@ -21,18 +21,28 @@ from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
+from scipy.sparse import csgraph
 
 from sim_backend.nodal.assembly import Equations
 from sim_backend.nodal.balance import Balance
+from sim_backend.nodal.elements import (
+    Amplifier,
+    CurrentControlledVoltage,
+    VoltageControlledVoltage,
+    VoltageSource,
+)
 from sim_backend.nodal.laws import Branches
 from sim_backend.nodal.leftover import left_over
 from sim_backend.nodal.linear import LinearSolver
+from sim_backend.nodal.parts import ends
 from sim_backend.nodal.point import Point
 
 __all__ = ["DOUBLE", "Accuracy", "Correct", "Sight"]
 
 Floats = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
+Places = NDArray[np.intp]
 Correct: TypeAlias = Callable[[Floats, Floats, BoolArray, Floats], tuple[Floats, Floats]]
 """See :meth:`Accuracy.correct`."""
 
@@ -105,6 +115,7 @@ class Accuracy:
         self._is_bounded = not self._is_looped and not is_between.any()
         self._between = np.flatnonzero(is_between[:n])
         self._two_sided = e.incidence[:, self._between]
+        self._floating = _floating_loops(e, n)
         self._roundings = 2.0 if not e.n_nonlinear else _LAW_ROUNDINGS
         self._tried: tuple[Floats, Floats, Floats] | None = None
 
@@ -153,15 +164,39 @@ class Accuracy:
             found[unsure] = self.propagate(
                 self.correct, rounding, held, sight.siemens[unsure], point.on[unsure]
             )
-        found += DOUBLE * self.largest(point.x)
-        return np.where(self._is_impossible(point, sight, small), np.inf, found)
+        found += DOUBLE * self.largest(point.x) + self.loops(sight.volts, sight.amps)
+        return np.where(self.is_impossible(point, sight.volts, small), np.inf, found)
 
-    def _is_impossible(self, point: Point, sight: Sight, small: Floats) -> BoolArray:
-        """(batch,) whether an ideal diode is above its voltage, or carries below it or back."""
-        above = sight.volts[:, self._branches.n_smooth :] - self._branches.ideal_volts
+    def is_impossible(self, point: Point, volts: Floats, small: Floats) -> BoolArray:
+        """(batch,) whether some branch is where its law does not allow it to be.
+
+        An ideal diode above its voltage, or one that carries below it or back; a junction at
+        currents for which its law is not followed any more.
+
+        Args:
+            point: solutions.
+            volts: (batch, n_nonlinear) of the branches there.
+            small: (batch,) a voltage that counts as none.
+        """
+        above = volts[:, self._branches.n_smooth :] - self._branches.ideal_volts
         wrong: BoolArray = (above > small[:, None]) | (point.amps_ideal < 0.0)
         wrong |= point.on & (above < -small[:, None])
-        return np.asarray(wrong.any(1))
+        return np.asarray(wrong.any(1) | self._branches.is_beyond(volts))
+
+    def loops(self, volts: Floats, amps: Floats) -> Floats:
+        """Error, volts, (batch,), by currents that circle through voltage sources that float.
+
+        Such a current is known to rounding, and so much of it may be taken for a current between
+        the loop and the rest of the circuit.
+        """
+        found = np.zeros(len(volts))
+        diagonal = self._equations.matrix.diagonal() if self._floating[0].size else np.zeros(0)
+        for k, plus, minus in zip(*self._floating, strict=True):
+            rounding = _LAW_ROUNDINGS * DOUBLE * np.abs(amps[:, k])
+            with np.errstate(divide="ignore", invalid="ignore"):
+                error = rounding / max(diagonal[plus], diagonal[minus])
+            found = np.maximum(found, np.where(rounding > 0.0, error, 0.0))
+        return found
 
     def residual(self, point: Point) -> Floats:
         """Like that of :class:`Sight`, element by element, (batch,)."""
@@ -262,3 +297,26 @@ class Accuracy:
         nothing = np.zeros_like(siemens)
         with np.errstate(all="ignore"):
             return self._linear.solve(-left, nothing, siemens, on, on_volts, nothing)
+
+
+def _floating_loops(e: Equations, n_smooth: int) -> tuple[Places, Places, Places]:
+    """Smooth branches that voltage sources bridge which no source ties to ground.
+
+    Returns:
+        The branches, and the places in x of their ends, three arrays of one length.
+    """
+    kinds = (VoltageSource, VoltageControlledVoltage, CurrentControlledVoltage, Amplifier)
+    index, n = e.parts.index, len(e.nodes)
+    pairs = [ends(element) for element in e.parts.others if isinstance(element, kinds)]
+    tails, heads = ([index[pair[side]] % (n + 1) for pair in pairs] for side in (0, 1))
+    graph = sparse.coo_matrix((np.ones(len(pairs)), (tails, heads)), (n + 1, n + 1))
+    _, label = csgraph.connected_components(graph, directed=False)
+    # The last entry is for held nodes, whose place is -1.
+    of_unknown = np.full(e.n_unknowns + 1, label[n])
+    free = e.unknown >= 0
+    of_unknown[e.unknown[free]] = label[:-1][free]
+    plus, minus = e.branch_ends[:, :n_smooth]
+    both = (plus >= 0) & (minus >= 0) & (plus != minus)
+    is_bridged = both & (of_unknown[plus] == of_unknown[minus]) & (of_unknown[plus] != label[n])
+    found = np.flatnonzero(is_bridged)
+    return found, plus[found], minus[found]

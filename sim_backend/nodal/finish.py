@@ -32,6 +32,8 @@ _FEW_UNKNOWNS = 40
 _WORTHLESS = 0.1
 """Share of the voltages that rounding may move before factors correct nothing any more."""
 _SHRINKING = 0.3
+_SLACK = 16.0
+"""Units in the last place by which a conducting ideal diode may miss its voltage."""
 _CLOSE = 2.0
 """Steps up an exponential by more thermal volts are shortened."""
 
@@ -145,7 +147,7 @@ class Finisher:
         point.amps_ideal += share * step_amps
         above = self.accuracy.volts(point)[:, n:] - self._branches.ideal_volts
         # A conducting one sits at its voltage to rounding.
-        slack = 16.0 * DOUBLE * self.accuracy.largest(point.x)[:, None]
+        slack = _SLACK * DOUBLE * self.accuracy.largest(point.x)[:, None]
         on = np.where(point.on, point.amps_ideal > 0.0, above > slack)
         whole = (share[:, 0] == 1.0) & (on == point.on).all(1)
         # Diodes that fight each other carry more and more without ever being at their voltages.
@@ -179,4 +181,7 @@ class Finisher:
         left = (smooth @ (signs * rounding).T).T
         step, _ = correct(left, siemens, point.on, np.zeros(point.on.shape))
         size = 2.0 * self.accuracy.largest(step)
+        size += self.accuracy.loops(volts, amps)
+        small = _SLACK * DOUBLE * self.accuracy.largest(point.x)
+        worthless |= self.accuracy.is_impossible(point, volts, small)
         return np.where(worthless | ~np.isfinite(size), np.inf, size)

@@ -8,7 +8,8 @@ from numba import njit
 
 __all__ = ["evaluate", "limit"]
 
-_LARGEST_EXPONENT = 100.0
+_LARGEST_AMPS, _LARGEST_EXPONENT = 1e80, 700.0
+"""As in ``laws``."""
 
 
 @njit(cache=True, error_model="numpy")
@@ -20,7 +21,10 @@ def evaluate(
     if cubic and x < -3.0:
         cube = (3.0 / (math.e * x)) ** 3
         return -saturation_amps * (1.0 + cube), 3.0 * saturation_amps * cube / volts
-    inside = min(x, _LARGEST_EXPONENT)
+    inside = x
+    if x > 100.0:
+        reach = math.log(_LARGEST_AMPS / saturation_amps) if saturation_amps > 0.0 else x
+        inside = min(x, min(max(reach, 100.0), _LARGEST_EXPONENT))
     # Of the two functions the faster one, where it is exact.
     if abs(inside) < 0.5:
         less = math.expm1(inside)

@@ -24,9 +24,10 @@ Floats = NDArray[np.float64]
 BOLTZMANN_OVER_CHARGE = 1.380649e-23 / 1.602176634e-19
 """Volts per kelvin, exact SI values."""
 
-_LARGEST_EXPONENT = 100.0
-"""Above it the exponential goes on as its tangent: 1e43 times the saturation current flows in
-no solution, and nothing overflows on the way there."""
+LARGEST_AMPS = 1e80
+"""Where the law goes on as its tangent, so that nothing overflows on the way to a solution."""
+LARGEST_EXPONENT = 700.0
+"""The same, for saturation currents too small for a double."""
 
 _CURVE_ROUNDINGS = 8.0
 """Units in the last place that a curve's own arithmetic may cost."""
@@ -68,13 +69,17 @@ class Junctions:
         self._cubic = np.array([d.model.reverse_cubic for d in diodes], bool)
         with np.errstate(divide="ignore"):
             ratio = self.thermal_volts / (np.sqrt(2.0) * self.saturation_amps)
+        with np.errstate(divide="ignore", over="ignore"):
+            reach = np.log(LARGEST_AMPS / self.saturation_amps)
+        #: Volts over thermal volts above which the law is its tangent, (n_junctions,).
+        self.largest_exponent: Floats = np.clip(reach, 100.0, LARGEST_EXPONENT)
         # Where the curvature of the law is largest: below it a Newton step is harmless.
         self.critical_volts: Floats = self.thermal_volts * np.log(ratio)
 
     def evaluate(self, volts: Floats) -> tuple[Floats, Floats]:
         """Currents and slopes at ``volts`` (batch, n_junctions)."""
         x = volts / self.thermal_volts
-        inside = np.minimum(x, _LARGEST_EXPONENT)
+        inside = np.minimum(x, self.largest_exponent)
         growth = np.exp(inside)
         amps = self.saturation_amps * (np.expm1(inside) + growth * (x - inside))
         siemens = self.saturation_amps / self.thermal_volts * growth
@@ -90,7 +95,7 @@ class Junctions:
     def integral(self, volts: Floats) -> Floats:
         """Integral of the current from 0 V, watts; ``volts`` (batch, n_junctions)."""
         x = volts / self.thermal_volts
-        inside = np.minimum(x, _LARGEST_EXPONENT)
+        inside = np.minimum(x, self.largest_exponent)
         beyond = x - inside
         growth = np.exp(inside)
         exponential = np.expm1(inside) + growth * beyond * (1.0 + 0.5 * beyond) - x
@@ -168,6 +173,15 @@ class Branches:
         """Thermal and critical voltages of the junctions, (n_junctions,) each."""
         return self._junctions.thermal_volts, self._junctions.critical_volts
 
+    def is_beyond(self, volts: Floats) -> NDArray[np.bool_]:
+        """(batch,) whether a junction is where its law is not followed any more.
+
+        Args:
+            volts: (batch, n_junctions or more).
+        """
+        x = volts[:, : self.n_junctions] / self._junctions.thermal_volts
+        return np.asarray((x > self._junctions.largest_exponent).any(1))
+
     def rounding_amps(self, volts: Floats, amps: Floats) -> Floats:
         """Rounding errors of the currents of the smooth branches, (batch, n_smooth).
 
@@ -179,7 +193,9 @@ class Branches:
         grown = np.abs(amps)
         grown[:, :n] += self._junctions.saturation_amps
         # The exponent is as exact as its voltage, and so much worse is the exponential.
-        exponent = np.minimum(np.abs(volts[:, :n]) / self._junctions.thermal_volts, 100.0)
+        exponent = np.minimum(
+            np.abs(volts[:, :n]) / self._junctions.thermal_volts, self._junctions.largest_exponent
+        )
         grown[:, :n] *= 2.0 + np.where(volts[:, :n] > 0.0, exponent, 0.0)
         grown[:, n:] *= _CURVE_ROUNDINGS
         rounding: Floats = np.finfo(float).eps * grown

@@ -60,8 +60,8 @@ class PseudoPower:
         volts_per_kelvin: see :class:`sim_backend.nodal.solver.Solver`.
 
     Raises:
-        NoPseudoPowerError: a controlled source, or amplifiers whose factors contradict each
-            other.
+        NoPseudoPowerError: a controlled source, an amplifier with a gain of 0, or amplifiers
+            whose factors contradict each other.
     """
 
     def __init__(self, circuit: Circuit, volts_per_kelvin: float = BOLTZMANN_OVER_CHARGE) -> None:
@@ -70,6 +70,10 @@ class PseudoPower:
             if isinstance(element, _CONTROLLED):
                 raise NoPseudoPowerError(
                     f"{element.name} is a controlled source: the circuit has no pseudo-power"
+                )
+            if isinstance(element, Amplifier) and element.forward_gain * element.backward_gain == 0:
+                raise NoPseudoPowerError(
+                    f"{element.name} passes nothing one way: the circuit has no pseudo-power"
                 )
         self._node_weight = _weights(parts)
         self._gmin = circuit.gmin_siemens

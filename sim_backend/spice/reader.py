@@ -83,6 +83,12 @@ def parse_netlist(text: str, *, path: Path | None = None) -> Netlist:
     expansion = Expansion(machine, conditions, deck.global_nodes)
     expand(Instance(expansion, deck.main, scope))
     _check_controls(expansion)
+    if not expansion.elements:
+        raise NetlistError(
+            "there are no elements; the first line of a netlist is its title, and line ends must "
+            "not be carriage returns alone",
+            None if path is None else str(path),
+        )
     circuit = Circuit(
         elements=tuple(expansion.elements),
         title=statements.title.lstrip("*").strip(),

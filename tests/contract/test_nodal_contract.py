@@ -121,6 +121,13 @@ def test_an_amplifier_weighs_the_devices_behind_it() -> None:
     assert netlist().spec.energy.weights == pytest.approx((10.0, 1.0))  # type: ignore[attr-defined]
 
 
+def test_brackets_are_parts_of_names() -> None:
+    text = NETLIST.replace("r11 a h 2k", "r[1] a h 2k\nr1 a h 5k")
+    substrate = netlist(text=text, trainable=["r[?]", "r2*"])
+    np.testing.assert_allclose(substrate.read_conductance()[0], 1 / 2e3)
+    assert substrate.spec.topology.groups[0].n_devices == 1
+
+
 def test_a_controlled_source_of_another_kind_is_refused() -> None:
     text = NETLIST.replace("f1 h 0 vs 0.3\n", "")
     with pytest.raises(ConfigurationError, match="e1 is a controlled source"):
@@ -141,7 +148,12 @@ def test_a_controlled_source_of_another_kind_is_refused() -> None:
         ({"trainable": ["x*"]}, "no resistor is called x"),
         ({"trainable": ["r1?", "r11"]}, "r11 belongs to two entries"),
         ({"trainable": ["r*"]}, "lie on different sides of an amplifier"),
+        ({"text": NETLIST.replace("h 0 3\n", "h 0 0\n")}, "e1 is a controlled source"),
+        ({"text": NETLIST.replace("vs 0.3", "vs 0")}, "e1 is a controlled source"),
+        ({"inputs": ["v1", "v1"]}, "is listed twice; name each node once"),
+        ({"outputs": ["a"]}, "is both input and output"),
         ({"text": "* title\nv1 a 0\nr1 a\n"}, "netlist"),
+        ({"text": "* only a title\n"}, "no elements"),
         ({"g_max_siemens": 2e-4}, "outside the window"),
         ({"initial": START | {"high_siemens": 1.0}}, "leave the window"),
     ],
