@@ -88,6 +88,7 @@ def parse_netlist(text: str, *, path: Path | None = None) -> Netlist:
             "there are no elements; the first line of a netlist is its title, and line ends must "
             "not be carriage returns alone",
             None if path is None else str(path),
+            1,
         )
     circuit = Circuit(
         elements=tuple(expansion.elements),
