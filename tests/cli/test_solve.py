@@ -101,3 +101,12 @@ def test_a_missing_file_is_one_message(tmp_path: Path) -> None:
     result = hil("solve", str(tmp_path / "absent.cir"))
     assert result.exit_code == 2
     assert "absent.cir" in result.stderr
+
+
+@pytest.mark.parametrize("content", [b"", b"\n\n", b"only a title\n", b"t\rv1 a 0 1\rr1 a 0 1\r"])
+def test_a_netlist_without_elements_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "empty.cir"
+    path.write_bytes(content)
+    result = hil("solve", str(path), "--json")
+    assert result.exit_code == 2
+    assert "no elements" in result.stderr
