@@ -209,22 +209,19 @@ class Substrate(abc.ABC):
             raise ClosedError("this substrate was closed; build a new one to go on")
 
     def _check_drive(self, drive: Drive) -> None:
-        topology = self.spec.topology
-        _check_array("input_volts", drive.input_volts)
-        batch = len(drive.input_volts) if drive.input_volts.ndim else 0
+        spec, volts, amps = self.spec, drive.input_volts, drive.nudge_amps
+        _check_array("input_volts", volts)
+        batch = len(volts) if volts.ndim else 0
         if batch == 0:
             raise UsageError("the batch is empty; settle at least one example")
-        if not self._was_checked(drive.input_volts):
-            shape = (batch, topology.inputs.size)
-            limit = self.spec.max_input_volts
-            _check_levels("input_volts", drive.input_volts, shape, limit, "V")
-            self._note_checked(drive.input_volts)
-        if drive.nudge_amps is not None:
-            _check_array("nudge_amps", drive.nudge_amps)
-            _check_levels(
-                "nudge_amps", drive.nudge_amps, (batch, topology.outputs.size),
-                self.spec.max_nudge_amps, "A",
-            )  # fmt: skip
+        if not self._was_checked(volts):
+            shape = (batch, spec.topology.inputs.size)
+            _check_levels("input_volts", volts, shape, spec.max_input_volts, "V")
+            self._note_checked(volts)
+        if amps is not None:
+            _check_array("nudge_amps", amps)
+            shape = (batch, spec.topology.outputs.size)
+            _check_levels("nudge_amps", amps, shape, spec.max_nudge_amps, "A")
 
     def _check_near(self, near: Settled, batch: int) -> None:
         wanted = (batch, self.spec.topology.n_nodes)

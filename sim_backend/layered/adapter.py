@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 
 from hil.arrays import AnyArray, Floats, IntArray, is_frozen
-from hil.energy import ResistorEnergy, Term, is_balanced
+from hil.energy import ResistorEnergy, Term
 from hil.errors import ConfigurationError, UsageError
 from hil.substrate import Comparisons, Drive, Settled, Substrate, SubstrateSpec
 from hil.topology import Topology
 from sim_backend.layered import drawing, programming
 from sim_backend.layered.network import LayeredNetwork
+from sim_backend.layered.passes import Devices, Phases, differences
 from sim_backend.nodal.elements import Circuit
 
 __all__ = ["LayeredSubstrate"]
@@ -78,13 +78,13 @@ class LayeredSubstrate(Substrate):
         self._passes = 0
         self._held_volts: Floats | None = None
         self._held_currents: tuple[Floats, ...] = ()
-        self._zeros: Floats = np.zeros((0, 0), network.dtype)
+        self._zeros: Floats = np.zeros((1, 0, 0), network.dtype)
         self._layer_nodes = _layer_slices(topology, amplified)
         self._layer_starts = tuple(nodes.start for nodes in self._layer_nodes)
         self._gains = [
             layer.forward_gain.astype(network.dtype) for layer in network.circuit.layers[:-1]
         ]
-        self._devices = _Devices(network, topology)
+        self._devices = Devices(network, topology)
         start = network.conductance_siemens
         if not np.all((start >= low) & (start <= high)):
             raise ConfigurationError(
@@ -169,8 +169,8 @@ class LayeredSubstrate(Substrate):
         """
         self._check_open()
         self._check_descent(terms, rates, dead_zone)
-        phases = _differences(terms, self._network.dtype)
-        steps = list(rates)
+        phases = differences(terms, self._network.dtype)
+        steps = rates
         if not sign_only:
             steps = [rate * weight for rate, weight in zip(rates, self._weights, strict=True)]
         if not self._pass(phases, steps, sign_only, dead_zone):
@@ -271,8 +271,10 @@ class LayeredSubstrate(Substrate):
         if held is not given and (held is None or not np.array_equal(held, given)):
             self._held_currents = network.inject(lines)
             self._held_volts = given if is_frozen(given) else given.copy()
-        nothing = self._no_nudge(batch)
-        nudges = np.array([nothing if n is None else n for n in nudges_amps], network.dtype)
+        nudges = nothing = self._no_nudge(batch)
+        if len(nudges_amps) > 1 or nudges_amps[0] is not None:
+            given_amps = [nothing[0] if amps is None else amps for amps in nudges_amps]
+            nudges = np.array(given_amps, network.dtype)
         start = None if near is None else near.node_volts
         into = (volts, self._layer_starts)
         ok = network.settle(lines, self._held_currents, nudges, start, into)
@@ -286,9 +288,9 @@ class LayeredSubstrate(Substrate):
         return [Settled(volts[p], ok[p]) for p in range(len(nudges_amps))]
 
     def _no_nudge(self, batch: int) -> Floats:
-        """(batch, n_outputs) zeros, kept because batches tend to be of one size."""
-        if len(self._zeros) != batch:
-            shape = (batch, self.spec.topology.outputs.size)
+        """(1, batch, n_outputs) zeros, kept because batches tend to be of one size."""
+        if self._zeros.shape[1] != batch:
+            shape = (1, batch, self.spec.topology.outputs.size)
             self._zeros = np.zeros(shape, self._network.dtype)
         return self._zeros
 
@@ -322,7 +324,7 @@ class LayeredSubstrate(Substrate):
 
     def _pass(
         self,
-        phases: _Phases,
+        phases: Phases,
         steps: Sequence[float],
         sign_only: bool = False,
         dead_zone: float = 0.0,
@@ -367,67 +369,8 @@ class LayeredSubstrate(Substrate):
         network.conductance_siemens[:] = conductance_siemens
         idle = np.zeros((1, self.spec.topology.n_nodes), network.dtype)
         none = np.zeros((0, *idle.shape), network.dtype)
-        phases = _Phases(idle, none, np.zeros(0, network.dtype), True)
+        phases = Phases(idle, none, np.zeros(0, network.dtype), True)
         self._pass(phases, [0.0] * len(self._weights))
-
-
-class _Phases(NamedTuple):
-    """Phases of a batch as differences from one of them; see ``programming.program``."""
-
-    first: Floats
-    others: Floats
-    weights: Floats
-    share_inputs: bool
-
-
-class _Devices:
-    """What device passes need to know of the crossbars and leave behind.
-
-    The network's sums are views of those kept here, so that every pass renews them.
-    """
-
-    def __init__(self, network: LayeredNetwork, topology: Topology) -> None:
-        blocks: list[programming.Block] = []
-        start = top = left = 0
-        for index, (group, block) in enumerate(zip(topology.groups, network.blocks, strict=True)):
-            rows, columns = block.shape
-            follow = bool(np.all(np.diff(group.tails) == 1))
-            sourced = int(index == 0 and follow)
-            head = int(group.heads[0])
-            blocks.append(programming.Block(start, rows, columns, head, top, left, sourced))
-            start, top, left = start + block.size, top + rows, left + columns
-        self.blocks = np.array(blocks, np.int64)
-        self.tails = np.concatenate([group.tails for group in topology.groups]).astype(np.int64)
-        self.changed = np.zeros(start, np.uint8)
-        self.row_sums = np.zeros(top, network.dtype)
-        self.column_sums = np.zeros((network.options.threads, left), network.dtype)
-        for index, at in enumerate(blocks):
-            network.keep_sums_in(
-                index,
-                self.row_sums[at.top : at.top + at.rows],
-                self.column_sums[0, at.left : at.left + at.columns],
-            )
-
-
-def _plain(volts: Floats, dtype: np.dtype[np.floating]) -> Floats:
-    """The same numbers in the one kind of array that kernels are compiled for."""
-    flags = volts.flags
-    if volts.dtype == dtype and flags.c_contiguous and flags.writeable:
-        return volts
-    return np.array(volts, dtype)
-
-
-def _differences(terms: Sequence[Term], dtype: np.dtype[np.floating]) -> _Phases:
-    """Terms as differences from the first, or from 0 V if their weights do not cancel."""
-    volts = [_plain(term.node_volts, dtype) for term in terms]
-    weights = [term.coefficient for term in terms]
-    balanced = is_balanced(terms)
-    if balanced:
-        first, volts, weights = volts[0], volts[1:], weights[1:]
-    else:
-        first = np.zeros_like(volts[0])
-    others = volts[0][None] if len(volts) == 1 else np.stack(volts)
-    return _Phases(first, others, np.array(weights, dtype), balanced)
 
 
 def _layer_slices(topology: Topology, amplified: bool) -> tuple[slice, ...]:

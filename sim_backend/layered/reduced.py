@@ -265,42 +265,44 @@ def solve_reduced(
         shared = np.empty((n_out, n_out), currents.dtype)
         push_out = np.empty(n_out, currents.dtype)
         f = np.empty(n_out, currents.dtype)
-        f_free = np.zeros(n_out, currents.dtype)
+        f_start = np.zeros(n_out, currents.dtype)
         step = np.empty(n_out, currents.dtype)
         first = np.empty(n_out, currents.dtype)
         start = np.empty(n_out, currents.dtype)
         for k in range(n_out):
             o_k = node_volts[0, s, output_start + k]
             first[k] = o_k if np.isfinite(o_k) else 0.0
-        if phases > 1:
-            v = node_volts[0, s, hidden_start : hidden_start + n_hidden]
-            _residual(
-                kind, currents[s], pushes_out[s], forward, backward, total, out_total, neuron,
-                first, push, v, slope, f_free,
-            )  # fmt: skip
-            _factorise(forward, backward, out_total, slope, work, shared)
-        for p in range(phases):
-            for i in range(lines.shape[1]):
-                node_volts[p, s, i] = lines[s, i]
-            v = node_volts[p, s, hidden_start : hidden_start + n_hidden]
-            o = node_volts[p, s, output_start : output_start + n_out]
+        # Several phases are led by a look at their common start.  Everything has one place in the
+        # loops, because what is inlined twice is compiled twice.
+        for p in range(-1 if phases > 1 else 0, phases):
+            v = node_volts[max(p, 0), s, hidden_start : hidden_start + n_hidden]
+            o = node_volts[max(p, 0), s, output_start : output_start + n_out]
             for k in range(n_out):
-                o[k] = first[k]
-                push_out[k] = pushes_out[s, k] + nudges[p, s, k]
-                f[k] = f_free[k] + nudges[p, s, k]
-                step[k] = 0.0
-            if phases > 1:
-                _solve(shared, f, step)
+                nudge = nudges[p, s, k] if p >= 0 else f_start[k]
+                o[k], step[k] = first[k], 0.0
+                push_out[k] = pushes_out[s, k] + nudge
+                f[k] = f_start[k] + nudge
             scale = 0.0
             for i in range(max_newton + 1):
                 if i > 0:
-                    imbalance = _imbalance(f, out_total, scale)
-                    ok[p, s] = imbalance <= tolerance
-                    if not imbalance > tolerance:
-                        break
+                    if p >= 0:
+                        imbalance = _imbalance(f, out_total, scale)
+                        ok[p, s] = imbalance <= tolerance
+                        if not imbalance > tolerance:
+                            break
                     _factorise(forward, backward, out_total, slope, work, factor)
-                    _solve(factor, f, step)
+                if i > 0 and p < 0:
+                    for a in range(n_out):
+                        f_start[a] = f[a]
+                        for b in range(a + 1):
+                            shared[a, b] = factor[a, b]
+                    break
+                if i > 0 or (p >= 0 and phases > 1):
+                    _solve(factor if i > 0 else shared, f, step)
                 scale = _search(
                     kind, currents[s], push_out, forward, backward, total, out_total, neuron,
                     o, step, start, push, v, slope, f,
                 )  # fmt: skip
+        for p in range(phases):
+            for i in range(lines.shape[1]):
+                node_volts[p, s, i] = lines[s, i]

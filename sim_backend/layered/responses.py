@@ -11,11 +11,11 @@ a first run would then differ from all later ones in the last bits.
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
+
+from sim_backend.layered import shockley
 
 __all__ = ["FAST", "SHOCKLEY", "WINDOW", "Floats", "respond", "respond_batch"]
 
@@ -29,8 +29,6 @@ SHOCKLEY = 1
 # Reassociation lets LLVM vectorise sums; NaN and infinity keep their meaning, because
 # unbounded windows are infinite.
 FAST = {"contract", "reassoc", "nsz", "arcp"}
-
-_MAX_NEWTON = 80
 
 
 @njit(cache=True, forceinline=True, error_model="numpy", fastmath=FAST)
@@ -46,36 +44,6 @@ def _window(
 
 
 @njit(cache=True, forceinline=True, error_model="numpy")
-def _shockley_node(
-    push: float, total: float, lower: float, upper: float, saturation: float, thermal: float
-) -> tuple[float, float]:
-    """Solve one node in float64; the sign flip makes the upper diode the active one."""
-    middle = 0.5 * (lower + upper)
-    half = 0.5 * (upper - lower)
-    sign = 1.0 if push >= total * middle else -1.0
-    # u = sign (v - middle) >= 0 solves  p = total u + leak (e^{u/t} - e^{-u/t}).
-    p = sign * (push - total * middle)
-    scale = half / thermal
-    # Two upper bounds of the root; Newton from above is monotone, the left side being convex.
-    # log1p keeps the logarithm finite, and exponentials are only taken below the bound.
-    log_ratio = math.log(p / saturation + 1.0) if p > 0.0 else 0.0
-    u = min(p / total, half + thermal * log_ratio)
-    active = p - total * half
-    if active > 0.0:
-        u = min(u, half + thermal * math.log(active / saturation + math.exp(-2.0 * scale) + 1.0))
-    conductance = total
-    for _ in range(_MAX_NEWTON):
-        rise = saturation * math.exp(u / thermal - scale)
-        fall = saturation * math.exp(-u / thermal - scale)
-        conductance = total + (rise + fall) / thermal
-        step = (total * u + rise - fall - p) / conductance
-        u -= step
-        if abs(step) <= 4e-16 * (abs(u) + thermal):
-            break
-    return middle + sign * u, 1.0 / conductance
-
-
-@njit(cache=True, forceinline=True, error_model="numpy")
 def respond(
     kind: int, push: Floats, total: Floats, neuron: Floats, volts: Floats, slope: Floats
 ) -> None:
@@ -87,15 +55,7 @@ def respond(
     if kind == WINDOW:
         _window(push, total, neuron[0], neuron[1], volts, slope)
     else:
-        for j in range(push.size):
-            volts[j], slope[j] = _shockley_node(
-                float(push[j]),
-                float(total[j]),
-                float(neuron[0, j]),
-                float(neuron[1, j]),
-                float(neuron[2, j]),
-                float(neuron[3, j]),
-            )
+        shockley.rest(push, total, neuron, volts, slope)
 
 
 @njit(cache=True, error_model="numpy", parallel=True)
