@@ -7,9 +7,9 @@ turn.  Measured on two cores for 1568-1024-10 at batch 32: 8,000 examples/s with
 21,000 with one BLAS thread and the spinning bounded.
 
 The OpenMP runtime reads its settings when it is loaded, which numba does at the first parallel
-kernel; importing this module before that is enough.  Where no OpenMP runtime is installed
-(libgomp), numba uses its own work queue: results are the same, but starting a kernel costs
-some 100 microseconds instead of 2, which small batches feel.
+kernel; :func:`prepare` has to run before that, and does when this module is imported.  Where no
+OpenMP runtime is installed (libgomp), numba uses its own work queue: results are the same, but
+starting a kernel costs some 100 microseconds instead of 2, which small batches feel.
 """
 
 from __future__ import annotations
@@ -22,14 +22,20 @@ from importlib import import_module
 import numba
 from threadpoolctl import threadpool_limits
 
-__all__ = ["limited"]
+__all__ = ["limited", "prepare"]
 
 _SPINS = "30000"
 """Rounds an idle OpenMP thread spins before it sleeps: some tens of microseconds, enough to
 bridge the gap between two kernels of a step, too short to starve other processes."""
 
-if "OMP_WAIT_POLICY" not in os.environ:
-    os.environ.setdefault("GOMP_SPINCOUNT", _SPINS)
+
+def prepare() -> None:
+    """Set OpenMP up, unless the user has; may be repeated."""
+    if "OMP_WAIT_POLICY" not in os.environ:
+        os.environ.setdefault("GOMP_SPINCOUNT", _SPINS)
+
+
+prepare()
 
 
 @contextmanager

@@ -9,13 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from sim_backend import threads as _threads  # noqa: F401  # OpenMP is set up before it is loaded
 from sim_backend.nodal.assembly import Equations
 from sim_backend.nodal.dense_linear import solve_dense
 from sim_backend.nodal.port_kernels import PortArrays
 from sim_backend.nodal.ports import Ports, row_scale
+from sim_backend.threads import prepare
 
 __all__ = ["PortSystem", "parts_of_work"]
+
+# The kernels behind the arrays of this module are what loads OpenMP.
+prepare()
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
+from scipy import sparse
 
 from sim_backend.nodal.assembly import Equations
 from sim_backend.nodal.balance import Balance
@@ -86,9 +87,9 @@ class QuadrupleSolver:
         return high, low
 
 
-def _ends(column: object) -> tuple[int, int]:
+def _ends(column: sparse.csc_matrix) -> tuple[int, int]:
     """Rows of +1 and -1 in a column of the incidence matrix; -1 is none."""
-    coo = column.tocoo()  # type: ignore[attr-defined]
+    coo = column.tocoo()
     found = dict(zip(coo.data, coo.row, strict=True))
     return int(found.get(1.0, -1)), int(found.get(-1.0, -1))
 

@@ -21,6 +21,7 @@ from hil.errors import RunFolderError
 from hil.record import RunFolder
 from hil.runs import train_run
 from hil.training import Progress
+from tests.cli.stopping import StopAfter, Stopped
 
 SMALL = ["--preset", "iris", "--set", "threads=1"]
 
@@ -50,33 +51,12 @@ def finished(kept: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(kept, tmp_path / "finished"))
 
 
-class _Stopped(Exception):
-    pass
-
-
-class _StopAfter:
-    """A listener that breaks a run off as a crash would."""
-
-    def __init__(self, epochs: int) -> None:
-        self.epochs = epochs
-
-    def started(self, experiment: object, resumed_epoch: int) -> None:
-        pass
-
-    def progressed(self, progress: Progress, examples: int, seconds: float) -> None:
-        if progress.epoch > self.epochs:
-            raise _Stopped
-
-    def evaluating(self) -> None:
-        pass
-
-
 @pytest.fixture
 def crashed(tmp_path: Path) -> Path:
     folder = tmp_path / "crashed"
     config = resolve("iris", overrides={"threads": 1, "epochs": 6})
-    with pytest.raises(_Stopped):
-        train_run(config, folder, listener=_StopAfter(2))
+    with pytest.raises(Stopped):
+        train_run(config, folder, listener=StopAfter(2))
     assert (folder / "checkpoint.h5").exists()
     return folder
 
@@ -249,7 +229,7 @@ def test_a_full_disk_is_one_message(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_a_vanished_folder_is_one_message(tmp_path: Path) -> None:
     folder = tmp_path / "run"
 
-    class Vanish(_StopAfter):
+    class Vanish(StopAfter):
         def progressed(self, progress: Progress, examples: int, seconds: float) -> None:
             shutil.rmtree(folder, ignore_errors=True)
 

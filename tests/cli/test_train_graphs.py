@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from hil.cli.main import app
 from hil.composition import resolve
 from hil.runs import train_run
-from hil.training import Progress
+from tests.cli.stopping import StopAfter, Stopped
 
 SHARED = """epochs = {epochs}
 batch_size = 4
@@ -118,29 +118,13 @@ def test_graphs_learn(tmp_path: Path, graph: str) -> None:
     assert costs[-1] < 0.8 * costs[0]
 
 
-class _Stopped(Exception):
-    """Breaks a run off as a crash would."""
-
-
-class _StopAfterTwo:
-    def started(self, experiment: object, resumed_epoch: int) -> None:
-        pass
-
-    def progressed(self, progress: Progress, examples: int, seconds: float) -> None:
-        if progress.epoch > 2:
-            raise _Stopped
-
-    def evaluating(self) -> None:
-        pass
-
-
 def test_a_run_on_a_netlist_resumes_to_the_same_bits(tmp_path: Path) -> None:
     xor_netlist(tmp_path / "parts")
     file = config(tmp_path, NETLIST_TABLE, 4)
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     assert hil("train", "--config", file, "--out", str(whole)).exit_code == 0
-    with pytest.raises(_Stopped):
-        train_run(resolve(file=file), broken, listener=_StopAfterTwo())
+    with pytest.raises(Stopped):
+        train_run(resolve(file=file), broken, listener=StopAfter(2))
     (tmp_path / "parts" / "xor.cir").unlink()
     done = hil("train", "--out", str(broken), "--resume")
     assert done.exit_code == 0, done.output

@@ -9,7 +9,7 @@ import pytest
 
 from hil.composition import ExperimentConfig
 from hil.contract import check_substrate
-from hil.energy import Term
+from hil.energy import ResistorEnergy, Term
 from hil.errors import ConfigurationError
 from hil.substrate import Drive
 from sim_backend.graph.adapter import NodalSubstrate
@@ -118,7 +118,9 @@ def test_crossbars_settle_as_the_layered_path_does(
 
 def test_an_amplifier_weighs_the_devices_behind_it() -> None:
     """B/A = 0.1 between the second group, where the nudge is, and the first."""
-    assert netlist().spec.energy.weights == pytest.approx((10.0, 1.0))  # type: ignore[attr-defined]
+    energy = netlist().spec.energy
+    assert isinstance(energy, ResistorEnergy)
+    assert energy.weights == pytest.approx((10.0, 1.0))
 
 
 def test_brackets_are_parts_of_names() -> None:

@@ -181,8 +181,13 @@ def curves(rng: Rng, n: int) -> list[Element]:
 
 def controlled(rng: Rng, n: int, strength: float) -> list[Element]:
     """All four controlled sources: outputs behind resistors, currents sensed at a source."""
-    node = lambda: f"n{rng.integers(n)}"  # noqa: E731
-    gain = lambda: float(strength * rng.uniform(-1.0, 1.0))  # noqa: E731
+
+    def node() -> str:
+        return f"n{rng.integers(n)}"
+
+    def gain() -> float:
+        return float(strength * rng.uniform(-1.0, 1.0))
+
     found: list[Element] = [
         VoltageSource("vs", node(), "sense", 0.0),
         Resistor("rsense", "sense", node(), siemens(rng, "narrow")),

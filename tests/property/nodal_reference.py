@@ -225,8 +225,8 @@ def _stamp(ref: Reference, e: Any, state: Any, on: set[str], term: Any, flow: An
             _stamp_diode(ref, e, state, across, flow)
         case Curve():
             v = ref._drop(state, e.plus, e.minus)
-            slope: Any = e.siemens(v)  # type: ignore[arg-type]
-            amps: Any = e.amps(v)  # type: ignore[arg-type]
+            law: Any = e  # its functions are polynomials, which take decimals as well
+            slope, amps = law.siemens(v), law.amps(v)
             flow(e.plus, e.minus, amps, [(("v", e.plus), slope), (("v", e.minus), -slope)])
         case IdealDiode():
             flow(e.anode, e.cathode, *current(e.name))

@@ -13,6 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 from hil.costs import PairedSquaredError, SquaredError
+from hil.energy import ResistorEnergy
 from hil.estimators import Centred, Estimator, OneSided
 from hil.scheduler import Scheduler
 from sim_backend.graph.adapter import NodalSubstrate
@@ -143,7 +144,8 @@ def test_a_netlist_with_amplifiers_has_the_gradient_of_its_loss() -> None:
     assert problem.error(Centred(), 1e-6) < 1e-5
     # Weights matter: without them the first stage's devices would be off by B/A.
     energy = problem.substrate.spec.energy
-    assert energy.weights == pytest.approx((8.0, 1.0))  # type: ignore[attr-defined]
+    assert isinstance(energy, ResistorEnergy)
+    assert energy.weights == pytest.approx((8.0, 1.0))
 
 
 @pytest.mark.parametrize(("estimator", "order"), [(OneSided(), 1), (Centred(), 2)])

@@ -3,67 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pytest
 
-from hil.arrays import Floats, IntArray
+from hil.arrays import Floats
 from hil.costs import Cost, PairedSquaredError, SquaredError
 from hil.energy import ResistorEnergy
 from hil.estimators import Centred, Estimator, FourPoint, OneSided, RandomSign
 from hil.scheduler import Scheduler, output_volts
-from hil.substrate import Comparisons, Drive, Settled, Substrate, SubstrateSpec
-from hil.topology import Edges, Topology, layered
-
-BETA = 2e-3
-
-
-class Recorder(Substrate):
-    """Resistive dividers, ``V = (x g + i) / sum(g)``, bent by a cubic term; keeps its drives.
-
-    ``fails`` maps the number of a settle call to the examples that fail in it.
-    """
-
-    def __init__(
-        self, n_inputs: int = 2, n_outputs: int = 2, fails: dict[int, list[int]] | None = None
-    ) -> None:
-        topology = layered(n_inputs, (), n_outputs)
-        energy = ResistorEnergy(topology, (1.0,))
-        super().__init__(
-            SubstrateSpec("dividers", topology, energy, 10.0, 1.0, (0.0, 1.0), 1e-3, 1e-12)
-        )
-        self.conductance = np.linspace(1e-3, 2e-3, topology.n_devices).reshape(n_inputs, n_outputs)
-        self.drives: list[Drive] = []
-        self.nears: list[Settled | None] = []
-        self.states: list[Settled] = []
-        self.fails = fails or {}
-
-    def _settle(self, drive: Drive, near: Settled | None) -> Settled:
-        x = drive.input_volts
-        push = x @ self.conductance.astype(x.dtype)
-        if drive.nudge_amps is not None:
-            push = push + drive.nudge_amps
-        outputs = push / self.conductance.sum(axis=0).astype(x.dtype)
-        outputs = outputs - x.dtype.type(0.1) * outputs**3
-        volts = np.concatenate([x, outputs], axis=1)
-        ok = np.ones(len(x), bool)
-        failing = self.fails.get(len(self.drives), [])
-        ok[failing] = False
-        volts[failing] = np.nan
-        self.drives.append(drive)
-        self.nears.append(near)
-        self.states.append(Settled(volts, ok))
-        return self.states[-1]
-
-    def _pulse(self, counts: IntArray) -> None: ...
-
-    def _make_safe(self) -> None: ...
-
-
-INPUTS = np.array([[0.5, -0.25], [0.1, 0.2], [-0.4, 0.3]])
-TARGETS = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]])
+from hil.substrate import Drive, Settled, SubstrateSpec
+from hil.topology import Edges, Topology
+from tests.unit.dividers import BETA, INPUTS, TARGETS, Recorder
 
 
 class FixedCoin:
@@ -289,101 +241,6 @@ def test_a_batch_that_failed_altogether_has_no_gradient() -> None:
 
 
 # --- comparisons --------------------------------------------------------------------------
-
-
-@dataclass
-class Seen:
-    first: Drive
-    second: Drive
-    dead_zone_volts: float
-    near: Settled | None
-
-
-class Comparing(Recorder):
-    seen: Seen
-
-    def accumulate_comparisons(
-        self, first: Drive, second: Drive, dead_zone_volts: float, near: Settled | None = None
-    ) -> Comparisons:
-        self.seen = Seen(first, second, dead_zone_volts, near)
-        return Comparisons(np.arange(4, dtype=np.int32), np.ones(3, bool))
-
-
-@pytest.mark.parametrize("against_free", [True, False])
-def test_a_comparing_substrate_gets_the_pair_of_drives(against_free: bool) -> None:
-    substrate = Comparing()
-    scheduler = Scheduler(SquaredError(), Centred(), BETA)
-    free = scheduler.free(substrate, INPUTS, TARGETS)
-    result = scheduler.compare(substrate, INPUTS, free, 1e-3, against_free)
-    np.testing.assert_array_equal(result.votes, [0, 1, 2, 3])
-    assert len(substrate.drives) == 1
-    seen = substrate.seen
-    assert seen.dead_zone_volts == 1e-3
-    assert seen.near is free.settled
-    np.testing.assert_allclose(seen.second.nudge_amps, BETA * free.nudge_volts, rtol=1e-15)  # type: ignore[arg-type]
-    if against_free:
-        assert seen.first.nudge_amps is None
-    else:
-        np.testing.assert_array_equal(seen.first.nudge_amps, -seen.second.nudge_amps)  # type: ignore[operator]
-
-
-@pytest.mark.parametrize("against_free", [True, False])
-@pytest.mark.parametrize("fails", [{}, {1: [1]}, {2: [0]}])
-def test_without_a_comparator_held_drops_are_compared(
-    against_free: bool, fails: dict[int, list[int]]
-) -> None:
-    substrate = Recorder(fails=fails)
-    scheduler = Scheduler(SquaredError(), Centred(), BETA)
-    free = scheduler.free(substrate, INPUTS, TARGETS)
-    dead_zone = 0.05
-    result = scheduler.compare(substrate, INPUTS, free, dead_zone, against_free)
-    _, before, after = substrate.states
-    sign = 0.0 if against_free else -1.0
-    first = substrate.drives[1].nudge_amps
-    if against_free:
-        assert first is None
-    else:
-        np.testing.assert_allclose(first, sign * BETA * free.nudge_volts, rtol=1e-15)  # type: ignore[arg-type]
-    expected, zeros = [], 0
-    for row in (0, 1):
-        for column in (2, 3):
-            count = 0
-            for b in range(3):
-                if not (before.ok[b] and after.ok[b]):
-                    continue
-                low = abs(before.node_volts[b, row] - before.node_volts[b, column])
-                high = abs(after.node_volts[b, row] - after.node_volts[b, column])
-                inside = abs(high - low) <= dead_zone
-                zeros += inside
-                count += 0 if inside else 1 if high > low else -1
-            expected.append(count)
-    np.testing.assert_array_equal(result.votes, expected)
-    assert any(expected)
-    assert zeros
-    np.testing.assert_array_equal(result.ok, before.ok & after.ok)
-
-
-class Drifting(Recorder):
-    """Its outputs rise a little from call to call, whatever the drive."""
-
-    def _settle(self, drive: Drive, near: Settled | None) -> Settled:
-        settled = super()._settle(drive, near)
-        volts = settled.node_volts.copy()
-        volts[:, 2:] += 1e-3 * len(self.drives)
-        return Settled(volts, settled.ok)
-
-
-@pytest.mark.parametrize("against_free", [True, False])
-def test_an_example_without_a_free_state_has_no_vote(against_free: bool) -> None:
-    scheduler = Scheduler(SquaredError(), Centred(), BETA)
-    substrate = Drifting(fails={0: [1]})
-    free = scheduler.free(substrate, INPUTS, TARGETS)
-    result = scheduler.compare(substrate, INPUTS, free, 0.0, against_free)
-    np.testing.assert_array_equal(result.ok, [True, False, True])
-    other, rest = Drifting(), np.array([0, 2])
-    kept = scheduler.free(other, INPUTS[rest], TARGETS[rest])
-    fewer = scheduler.compare(other, INPUTS[rest], kept, 0.0, against_free)
-    np.testing.assert_array_equal(result.votes, fewer.votes)
 
 
 def test_outputs_need_not_be_consecutive() -> None:
