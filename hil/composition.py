@@ -40,6 +40,7 @@ from sim_backend.governor import ThreadGovernor
 from sim_backend.graph.config import NodalConfig
 from sim_backend.graph.netlist import NetlistConfig, inline
 from sim_backend.layered.config import LayeredConfig
+from sim_backend.order import Order
 from sim_backend.threads import limited
 
 __all__ = [
@@ -241,14 +242,16 @@ def build(config: ExperimentConfig, data_directory: Path | None = None) -> Exper
         for part in (dataset.train_inputs, dataset.test_inputs)
     )
     substrate: Substrate = config.substrate.make(
-        inputs.n_signals(dataset.n_features),
-        n_outputs,
-        inputs.biased,
-        # Rounding to float32 may take the largest line a little above its nominal level.
-        max_input_volts=1.000001 * max(largest, *map(abs, inputs.bias_volts)),
-        precision=config.precision,
-        threads=config.threads,
-        rng=rng,
+        Order(
+            inputs.n_signals(dataset.n_features),
+            n_outputs,
+            inputs.biased,
+            # Rounding to float32 may take the largest line a little above its nominal level.
+            max_input_volts=1.000001 * max(largest, *map(abs, inputs.bias_volts)),
+            precision=config.precision,
+            threads=config.threads,
+            rng=rng,
+        )
     )
     estimator = config.estimator
     trainer = Trainer(

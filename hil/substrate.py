@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import abc
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self, final, runtime_checkable
@@ -27,6 +27,7 @@ __all__ = [
     "CountsWrites",
     "Descends",
     "Drive",
+    "KeepsState",
     "LoadsConductance",
     "ReadsConductance",
     "Settled",
@@ -369,6 +370,23 @@ class LoadsConductance(Protocol):
 
     def load_conductance(self, conductance_siemens: Floats) -> None:
         """Set (n_devices,) siemens, exactly."""
+        ...
+
+
+@runtime_checkable
+class KeepsState(Protocol):
+    """More than conductances decides how it goes on: time, drift, generators of noise."""
+
+    def state_arrays(self) -> dict[str, AnyArray]:
+        """Everything that changes by use, by name (``/`` between the parts of a name), copies."""
+        ...
+
+    def load_state(self, arrays: Mapping[str, AnyArray]) -> None:
+        """Go on from what :meth:`state_arrays` gave.
+
+        Raises:
+            UsageError: an array is missing or does not fit; nothing was loaded.
+        """
         ...
 
 

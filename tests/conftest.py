@@ -17,6 +17,7 @@ from scipy import optimize
 from hil.topology import Topology
 from sim_backend.layered.adapter import LayeredSubstrate
 from sim_backend.layered.config import LayeredConfig
+from sim_backend.order import Order
 
 Array = NDArray[np.float64]
 
@@ -73,7 +74,8 @@ def _build(
     )
     topology = config.topology(n_signals, n_outputs, biased)
     rng = np.random.default_rng(seed)
-    substrate = config.build(topology, biased, max_input_volts, precision, threads, rng)
+    order = Order(n_signals, n_outputs, biased, max_input_volts, precision, threads, rng)
+    substrate = config.build(topology, order)
     return Built(substrate, config, biased)
 
 

@@ -15,6 +15,7 @@ from sim_backend.graph.adapter import Limits, NodalSubstrate
 from sim_backend.graph.circuits import draw
 from sim_backend.layered.config import IdealDiodesConfig, NeuronConfig, UniformConfig
 from sim_backend.layered.neurons import Linear, Neurons
+from sim_backend.order import Order
 
 __all__ = ["NodalConfig", "WindowConfig"]
 
@@ -169,24 +170,15 @@ class NodalConfig(WindowConfig):
         """How many groups of devices have a rate of their own."""
         return self.n_crossbars
 
-    def make(
-        self,
-        n_signals: int,
-        n_outputs: int,
-        biased: tuple[bool, ...],
-        max_input_volts: float,
-        precision: str,
-        threads: int,
-        rng: np.random.Generator,
-    ) -> NodalSubstrate:
-        """The substrate, with start conductances drawn from ``rng``.
+    def make(self, order: Order) -> NodalSubstrate:
+        """The substrate, with start conductances drawn from the order's generator.
 
-        Arguments are those of :meth:`sim_backend.layered.config.LayeredConfig.make`; voltages
-        are always float64 and the solver chooses its own threads.
+        Voltages are always float64 and the solver chooses its own threads.
 
         Raises:
             ConfigurationError: the graph does not fit the data, or is too large.
         """
+        n_signals, n_outputs, biased = order.n_signals, order.n_outputs, order.biased
         if isinstance(self.graph, CrossbarsConfig):
             topology = layered(n_signals, self.graph.hidden, n_outputs, biased=biased)
         else:
@@ -197,9 +189,9 @@ class NodalConfig(WindowConfig):
                 "choose a smaller graph, or substrate.kind = layered for stacks of crossbars"
             )
         circuit, wiring = draw(topology, self._neurons(topology))
-        start = self.start(self.initial, topology.n_devices, rng)
+        start = self.start(self.initial, topology.n_devices, order.rng)
         return NodalSubstrate(
-            "nodal", circuit, topology, wiring, start, self.limits(max_input_volts)
+            "nodal", circuit, topology, wiring, start, self.limits(order.max_input_volts)
         )
 
     def _neurons(self, topology: Topology) -> list[tuple[Neurons, list[int]]]:

@@ -17,6 +17,7 @@ from sim_backend.graph.amplifiers import recognise
 from sim_backend.graph.config import WindowConfig
 from sim_backend.layered.config import UniformConfig
 from sim_backend.nodal.elements import GROUND, Circuit, Resistor, VoltageSource
+from sim_backend.order import Order
 from sim_backend.spice.errors import NetlistError
 from sim_backend.spice.files import gather, read_text
 from sim_backend.spice.reader import parse_netlist, read_netlist
@@ -66,22 +67,13 @@ class NetlistConfig(WindowConfig):
         """How many groups of devices have a rate of their own."""
         return len(self.trainable)
 
-    def make(
-        self,
-        n_signals: int,
-        n_outputs: int,
-        biased: tuple[bool, ...],
-        max_input_volts: float,
-        precision: str,
-        threads: int,
-        rng: np.random.Generator,
-    ) -> NodalSubstrate:
+    def make(self, order: Order) -> NodalSubstrate:
         """The substrate; see :meth:`sim_backend.graph.config.NodalConfig.make`.
 
         Raises:
             ConfigurationError: the netlist is wrong, or the table does not fit it or the data.
         """
-        self._check_counts(n_signals + 2 * sum(biased), n_outputs)
+        self._check_counts(order.n_signals + 2 * sum(order.biased), order.n_outputs)
         circuit = recognise(_read(self.file, self.text))
         sources = {e.name: e for e in circuit.elements if isinstance(e, VoltageSource)}
         input_nodes = [_input_node(name.lower(), sources) for name in self.inputs]
@@ -95,9 +87,9 @@ class NetlistConfig(WindowConfig):
         if self.initial is None:
             start: Floats = np.array([r.siemens for group in groups for r in group])
         else:
-            start = self.start(self.initial, topology.n_devices, rng)
+            start = self.start(self.initial, topology.n_devices, order.rng)
         return NodalSubstrate(
-            "netlist", circuit, topology, wiring, start, self.limits(max_input_volts)
+            "netlist", circuit, topology, wiring, start, self.limits(order.max_input_volts)
         )
 
     def _check_counts(self, n_inputs: int, n_outputs: int) -> None:

@@ -15,6 +15,7 @@ from sim_backend.layered.adapter import LayeredSubstrate
 from sim_backend.layered.circuit import Layer, LayeredCircuit
 from sim_backend.layered.network import LayeredNetwork, SolverOptions
 from sim_backend.layered.neurons import Floats
+from sim_backend.order import Order
 
 __all__ = ["LayeredConfig"]
 
@@ -169,32 +170,13 @@ class LayeredConfig(Model):
         """How many groups of devices have a rate of their own."""
         return self.n_crossbars
 
-    def make(
-        self,
-        n_signals: int,
-        n_outputs: int,
-        biased: tuple[bool, ...],
-        max_input_volts: float,
-        precision: str,
-        threads: int,
-        rng: np.random.Generator,
-    ) -> LayeredSubstrate:
-        """The substrate, with start conductances drawn from ``rng``.
-
-        Args:
-            n_signals: input lines that carry data.
-            n_outputs: output nodes.
-            biased: for each crossbar, whether it has a pair of bias lines.
-            max_input_volts: input limit where the configuration names none.
-            precision: ``float32`` or ``float64``.
-            threads: parallel row blocks.
-            rng: source of the start conductances.
+    def make(self, order: Order) -> LayeredSubstrate:
+        """The substrate, with start conductances drawn from the order's generator.
 
         Raises:
             ConfigurationError: the start values have the wrong length or leave the window.
         """
-        topology = self.topology(n_signals, n_outputs, biased)
-        return self.build(topology, biased, max_input_volts, precision, threads, rng)
+        return self.build(self.topology(order.n_signals, order.n_outputs, order.biased), order)
 
     def topology(self, n_signals: int, n_outputs: int, biased: tuple[bool, ...]) -> Topology:
         """Device graph for so many signals and outputs."""
@@ -206,38 +188,18 @@ class LayeredConfig(Model):
             amplified=self.amplifiers is not None,
         )
 
-    def build(
-        self,
-        topology: Topology,
-        biased: tuple[bool, ...],
-        max_input_volts: float,
-        precision: str,
-        threads: int,
-        rng: np.random.Generator,
-    ) -> LayeredSubstrate:
-        """The substrate, with start conductances drawn from ``rng``.
-
-        Args:
-            topology: from :meth:`topology`.
-            biased: for each crossbar, whether it has a pair of bias lines.
-            max_input_volts: input limit where the configuration names none.
-            precision: ``float32`` or ``float64``.
-            threads: parallel row blocks.
-            rng: source of the start conductances.
-
-        Raises:
-            ConfigurationError: the start values have the wrong length or leave the window.
-        """
-        dtype = np.dtype(precision)
-        circuit = self._circuit(topology, biased)
+    def build(self, topology: Topology, order: Order) -> LayeredSubstrate:
+        """The substrate on a graph from :meth:`topology`; see :meth:`make`."""
+        dtype = np.dtype(order.precision)
+        circuit = self._circuit(topology, order.biased)
         if circuit.n_devices > _MOST_DEVICES:
             raise ConfigurationError(
                 f"{circuit.n_devices:.3g} devices would need some "
                 f"{circuit.n_devices * 30e-9:.3g} GB of memory; choose smaller layers"
             )
         tolerance = self.tolerance or (1e-6 if dtype == np.float32 else 1e-12)
-        options = SolverOptions(tolerance, self.max_iterations, threads)
-        conductance = self._start(circuit, rng)
+        options = SolverOptions(tolerance, self.max_iterations, order.threads)
+        conductance = self._start(circuit, order.rng)
         ratio = 1.0
         if self.amplifiers is not None:
             ratio = self.amplifiers.backward_gain / self.amplifiers.forward_gain
@@ -250,7 +212,7 @@ class LayeredConfig(Model):
             energy_weights=tuple(ratio ** (index - last) for index in range(last + 1)),
             window_siemens=window,
             pulse_siemens=self.pulse_siemens or 1e-3 * (window[1] - window[0]),
-            max_input_volts=self.max_input_volts or max_input_volts,
+            max_input_volts=self.max_input_volts or order.max_input_volts,
             max_nudge_amps=self.max_nudge_amps or float(np.finfo(np.float32).max),
         )
 

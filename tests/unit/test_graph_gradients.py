@@ -19,6 +19,7 @@ from hil.scheduler import Scheduler
 from sim_backend.graph.adapter import NodalSubstrate
 from sim_backend.graph.config import NodalConfig
 from sim_backend.graph.netlist import NetlistConfig
+from sim_backend.order import Order
 
 Array = NDArray[np.float64]
 
@@ -75,7 +76,7 @@ rload out1 0 10k
 def graph(name: str, neurons: dict[str, Any]) -> NodalSubstrate:
     config = NodalConfig.model_validate({"graph": GRAPHS[name], "neurons": neurons} | SHARED)
     rng = np.random.default_rng(5)
-    return config.make(3, 2, (False,) * config.n_crossbars, 1.0, "float64", 2, rng)
+    return config.make(Order(3, 2, (False,) * config.n_crossbars, 1.0, "float64", 2, rng))
 
 
 def netlist() -> NodalSubstrate:
@@ -86,7 +87,7 @@ def netlist() -> NodalSubstrate:
         "trainable": ["ra*", "rb*"],
     }
     config = NetlistConfig.model_validate(table | SHARED)
-    return config.make(3, 2, (False,), 1.0, "float64", 2, np.random.default_rng(5))
+    return config.make(Order(3, 2, (False,), 1.0, "float64", 2, np.random.default_rng(5)))
 
 
 class Problem:
