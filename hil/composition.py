@@ -19,7 +19,7 @@ import numpy as np
 import tomli_w
 from pydantic import Field, ValidationError, model_validator
 
-from hil.arrays import Floats
+from hil.arrays import AnyArray, Floats
 from hil.config import (
     CostConfig,
     CrossEntropyConfig,
@@ -40,6 +40,7 @@ from sim_backend.governor import ThreadGovernor
 from sim_backend.graph.config import NodalConfig
 from sim_backend.graph.netlist import NetlistConfig, inline
 from sim_backend.layered.config import LayeredConfig
+from sim_backend.lot import Lot, digest
 from sim_backend.order import Order
 from sim_backend.threads import limited
 
@@ -55,6 +56,9 @@ __all__ = [
 
 _START = 0
 """Purpose of the generator of start conductances; see ``hil.training``."""
+
+_CHIP = 100
+"""Purpose of the generators of what differs from chip to chip."""
 
 SubstrateConfig: TypeAlias = Annotated[
     LayeredConfig | NodalConfig | NetlistConfig, Field(discriminator="kind")
@@ -105,12 +109,15 @@ class Experiment:
         dataset: the examples.
         substrate: owned; close it, or use the experiment as a context manager.
         trainer: trains and evaluates.
+        drawn: what differs from part to part in a simulated substrate, as ``part/name``; empty
+            where all parts are ideal.
     """
 
     config: ExperimentConfig
     dataset: Dataset
     substrate: Substrate
     trainer: Trainer
+    drawn: Mapping[str, AnyArray]
 
     def train(self, on_progress: Callable[[Progress], None] | None = None) -> None:
         """Train to the end, calling ``on_progress`` after every batch.
@@ -222,17 +229,24 @@ def dump_toml(config: ExperimentConfig) -> str:
     return tomli_w.dumps(values, multiline_strings=True)
 
 
-def build(config: ExperimentConfig, data_directory: Path | None = None) -> Experiment:
+def build(
+    config: ExperimentConfig,
+    data_directory: Path | None = None,
+    kept: Mapping[str, AnyArray] | None = None,
+) -> Experiment:
     """Load the data and build substrate, scheduler and rule.
 
     Args:
         config: what to build.
         data_directory: see :func:`hil.data.load_dataset`.
+        kept: what was drawn for an earlier chip, see :attr:`Experiment.drawn`.
 
     Raises:
-        ConfigurationError: the parts do not fit together.
+        ConfigurationError: the parts do not fit together, or the chip is not the one that the
+            configuration names.
         DataError: the data cannot be loaded.
     """
+    lot = _lot(config, kept)
     dataset = load_dataset(config.data, data_directory)
     inputs = _input_encoder(config, config.substrate.n_crossbars)
     n_outputs = dataset.n_outputs * (2 if config.cost.paired else 1)
@@ -251,6 +265,7 @@ def build(config: ExperimentConfig, data_directory: Path | None = None) -> Exper
             precision=config.precision,
             threads=config.threads,
             rng=rng,
+            lot=lot,
         )
     )
     estimator = config.estimator
@@ -266,7 +281,30 @@ def build(config: ExperimentConfig, data_directory: Path | None = None) -> Exper
         epochs=config.epochs,
         seed=config.seed,
     )
-    return Experiment(config, dataset, substrate, trainer)
+    _refuse_leftovers(lot)
+    return Experiment(config, dataset, substrate, trainer, lot.arrays)
+
+
+def _lot(config: ExperimentConfig, kept: Mapping[str, AnyArray] | None) -> Lot:
+    """What the chip is drawn from."""
+    wanted, seed = config.substrate.chip, config.substrate.chip_seed
+    if wanted is not None and digest(kept or {}) != wanted:
+        raise ConfigurationError(
+            f"the configuration names the kept chip {wanted[:12]}.. (substrate.chip), but "
+            f"{'another one' if kept else 'none'} was given; name its file: hil train --chip "
+            "CHIP.h5, or leave substrate.chip out to draw one"
+        )
+    return Lot((config.seed if seed is None else seed, _CHIP), kept)
+
+
+def _refuse_leftovers(lot: Lot) -> None:
+    unused = lot.unused()
+    if unused:
+        raise ConfigurationError(
+            f"the chip kept has {unused[0]}, but the configuration has no such imperfection; "
+            "train a chip with the configuration it was made with (hil train --chip CHIP.h5 "
+            "alone), or switch that imperfection on"
+        )
 
 
 def _input_encoder(config: ExperimentConfig, n_crossbars: int) -> InputEncoder:

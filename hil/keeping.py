@@ -50,6 +50,8 @@ def _write_start(experiment: Experiment, folder: RunFolder) -> None:
             "head_node": topology.heads.astype(np.int32),
         },
     )
+    if experiment.drawn:
+        folder.write_arrays("chip", experiment.drawn)
     if isinstance(experiment.substrate, ReadsConductance):
         start = experiment.substrate.read_conductance()
         folder.write_arrays("initial", {"conductance_siemens": start})

@@ -62,7 +62,7 @@ def _interrupted(
             "since; restore it",
             path=str(path),
         )
-    experiment = build(config, data_directory)
+    experiment = build(config, data_directory, folder.read_chip())
     if isinstance(experiment.substrate, LoadsConductance):
         try:
             experiment.substrate.load_conductance(checkpoint.arrays["conductance_siemens"])

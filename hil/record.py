@@ -8,7 +8,8 @@
     ├── .lock             held by the process that trains into the folder
     ├── checkpoint.h5     state between two batches, replaced atomically; gone when finished
     ├── arrays.h5         /final/conductance_siemens and write_counts, /initial/conductance_siemens,
-    │                     /topology/tail_node and head_node; devices in topology order
+    │                     /topology/tail_node and head_node; devices in topology order;
+    │                     /chip/PART/NAME: what was drawn for a simulated chip
     └── summary.json      the result, written at the end or on interruption
 
 A run that died at any moment leaves a folder that can be read and resumed.
@@ -200,6 +201,27 @@ class RunFolder:
                     f"{path} is damaged ({error}); train again into another folder",
                     path=str(path),
                 ) from error
+
+    def read_chip(self) -> dict[str, np.ndarray[Any, Any]]:
+        """What was drawn for the chip, by ``part/name``; empty before there is any.
+
+        Raises:
+            RunFolderError: ``arrays.h5`` is damaged.
+        """
+        path = self.path / "arrays.h5"
+        if not path.exists():
+            return {}
+        found: dict[str, np.ndarray[Any, Any]] = {}
+        with self._opened(path) as file:
+            try:
+                for part, group in file.get("chip", {}).items():
+                    found |= {f"{part}/{name}": np.asarray(group[name][()]) for name in group}
+            except (OSError, KeyError, TypeError, AttributeError) as error:
+                raise RunFolderError(
+                    f"{path} is damaged ({error}); train again into another folder",
+                    path=str(path),
+                ) from error
+        return found
 
     def write_checkpoint(self, checkpoint: Checkpoint) -> None:
         """Replace the checkpoint; a crash leaves the old one or the new one."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from hil.arrays import AnyArray
 from hil.composition import Experiment, ExperimentConfig, build, resolve
 from hil.errors import RunFolderError, UsageError
 from hil.interruption import StopRequests
@@ -65,6 +66,7 @@ def train_run(
     data_directory: Path | None = None,
     resume: bool = False,
     listener: Listener | None = None,
+    kept: Mapping[str, AnyArray] | None = None,
 ) -> RunResult:
     """Train, evaluate the final conductances and record everything.
 
@@ -78,6 +80,8 @@ def train_run(
         data_directory: see :func:`hil.data.load_dataset`.
         resume: go on from the folder's checkpoint, if it has one.
         listener: told of progress.
+        kept: what was drawn for an earlier chip, see :func:`hil.composition.build`; a folder to
+            resume has its own.
 
     Raises:
         RunFolderError: the folder is taken, in use, cannot be written to, or belongs to another
@@ -89,15 +93,23 @@ def train_run(
     if out is None:
         if resume:
             raise UsageError("to resume, name the run folder with --out DIR")
-        with build(_settled(config), data_directory) as experiment:
+        with build(_settled(config), data_directory, kept) as experiment:
             return RunResult(_train(experiment, None, listener))
     folder = RunFolder(Path(out))
     with folder.reserved():
         chosen, finished = _claim(folder, config, resume)
         if finished is not None:
             return RunResult(finished, already_finished=True)
-        with build(chosen, data_directory) as experiment:
+        with build(chosen, data_directory, _chip(folder) or kept) as experiment:
             return RunResult(_train(experiment, folder, listener))
+
+
+def _chip(folder: RunFolder) -> Mapping[str, AnyArray]:
+    """What the folder keeps of the chip; lost arrays are made again, the chip drawn again."""
+    try:
+        return folder.read_chip()
+    except RunFolderError:
+        return {}
 
 
 def _settled(
@@ -254,7 +266,7 @@ def load_run(path: Path | str, data_directory: Path | None = None) -> Experiment
         )
     conductance = folder.read_array("final/conductance_siemens")
     config = resolve(text=text, source=str(folder.path / "config.toml"))
-    experiment = build(config, data_directory)
+    experiment = build(config, data_directory, folder.read_chip())
     if isinstance(experiment.substrate, LoadsConductance):
         try:
             experiment.substrate.load_conductance(conductance)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from hil.errors import ConfigurationError
 
-__all__ = ["Lot"]
+__all__ = ["Lot", "digest"]
 
 RecordT = TypeVar("RecordT")
 
@@ -66,6 +67,16 @@ class Lot:
     def unused(self) -> list[str]:
         """Names that were kept and that no part has asked for."""
         return sorted(self._kept.keys() - self.arrays.keys())
+
+
+def digest(arrays: Mapping[str, NDArray[Any]]) -> str:
+    """Hexadecimal SHA-256 of names, shapes, types and values."""
+    total = hashlib.sha256()
+    for name in sorted(arrays):
+        values = np.ascontiguousarray(arrays[name])
+        total.update(f"{name}:{values.dtype.str}:{values.shape};".encode())
+        total.update(values.tobytes())
+    return total.hexdigest()
 
 
 def _arrays(record: Any) -> dict[str, NDArray[Any]]:

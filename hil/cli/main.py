@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hil.cli.chips import chip_app
 from hil.cli.devices import devices_app
 from hil.cli.netlists import export_spice
+from hil.cli.options import ConfigFile, Epochs, Preset, Seed, Sets, overrides
 from hil.cli.reporting import DataDirectory, reported
 
 if TYPE_CHECKING:
@@ -52,22 +54,9 @@ def _options(
 
 config_app = typer.Typer(help="Look at configurations.", no_args_is_help=True)
 app.add_typer(config_app, name="config")
+app.add_typer(chip_app, name="chip")
 app.add_typer(devices_app, name="devices")
 
-Preset = Annotated[
-    str | None, typer.Option("--preset", metavar="NAME", help="A built-in experiment.")
-]
-ConfigFile = Annotated[
-    Path | None, typer.Option("--config", metavar="FILE.toml", help="An experiment of your own.")
-]
-Seed = Annotated[int | None, typer.Option("--seed", metavar="N", help="Seed of everything random.")]
-Epochs = Annotated[
-    int | None, typer.Option("--epochs", metavar="N", help="Passes over the training part.")
-]
-Sets = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Any dotted key; see: hil config show."),
-]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 
@@ -82,6 +71,10 @@ def train(
     seed: Seed = None,
     epochs: Epochs = None,
     set_: Sets = None,
+    chip: Annotated[
+        Path | None,
+        typer.Option("--chip", metavar="CHIP.h5", help="Train this chip; see: hil chip new."),
+    ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with an interrupted run in --out.")
     ] = False,
@@ -93,12 +86,19 @@ def train(
     with reported():
         from hil.runs import train_run
 
-        changes = _overrides(seed, epochs, set_)
+        changes = overrides(seed, epochs, set_)
         # Options alone change the folder's own configuration when a run is resumed.
         bare = preset is None and config is None
         chosen = changes if bare else _resolved(preset, config, changes)
+        kept = None
+        if chip is not None:
+            from hil.chips import chip_experiment
+
+            chosen, kept = chip_experiment(chip, preset, config, changes)
         with make_listener(quiet=json_) as listener:
-            result = train_run(chosen, out, data_directory=data, resume=resume, listener=listener)
+            result = train_run(
+                chosen, out, data_directory=data, resume=resume, listener=listener, kept=kept
+            )
         if json_:
             _print_json(result.summary)
         else:
@@ -185,7 +185,7 @@ def config_show(
     with reported():
         from hil.composition import dump_toml
 
-        resolved = _resolved(preset, config, _overrides(seed, epochs, set_))
+        resolved = _resolved(preset, config, overrides(seed, epochs, set_))
         typer.echo(dump_toml(resolved), nl=False)
 
 
@@ -197,43 +197,10 @@ def config_schema() -> None:
     _print_json(ExperimentConfig.model_json_schema())
 
 
-def _resolved(preset: str | None, file: Path | None, overrides: dict[str, Any]) -> ExperimentConfig:
+def _resolved(preset: str | None, file: Path | None, changes: dict[str, Any]) -> ExperimentConfig:
     from hil.composition import resolve
 
-    return resolve(preset, file, overrides)
-
-
-def _overrides(seed: int | None, epochs: int | None, sets: list[str] | None) -> dict[str, Any]:
-    overrides = dict(_parsed(item) for item in sets or [])
-    if seed is not None:
-        overrides["seed"] = seed
-    if epochs is not None:
-        overrides["epochs"] = epochs
-    return overrides
-
-
-def _parsed(item: str) -> tuple[str, Any]:
-    """``key=value`` with a TOML value, or a bare string."""
-    import tomllib
-
-    from hil.errors import ConfigurationError
-
-    if not item.isprintable():
-        raise ConfigurationError(f"--set {item!r} has characters that cannot be printed")
-    key, equals, text = item.partition("=")
-    key = key.strip()
-    if not equals or not all(part.strip() for part in key.split(".")):
-        raise ConfigurationError(f"--set takes key=value, such as epochs=5; got {item!r}")
-    try:
-        return key, tomllib.loads(f"value = {text}")["value"]
-    except RecursionError:
-        raise ConfigurationError(f"--set {key}: too deeply nested") from None
-    except tomllib.TOMLDecodeError:
-        pass
-    try:
-        return key, float(text)  # TOML knows no .5 and no 1.
-    except ValueError:
-        return key, text.strip()
+    return resolve(preset, file, changes)
 
 
 def _print_json(value: Any) -> None:

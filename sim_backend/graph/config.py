@@ -13,6 +13,7 @@ from hil.topology import Crossbar, Topology, layered
 from sim_backend.graph import shapes
 from sim_backend.graph.adapter import Limits, NodalSubstrate
 from sim_backend.graph.circuits import draw
+from sim_backend.imperfections import ImperfectConfig
 from sim_backend.layered.config import IdealDiodesConfig, NeuronConfig, UniformConfig
 from sim_backend.layered.neurons import Linear, Neurons
 from sim_backend.order import Order
@@ -100,7 +101,7 @@ GraphConfig: TypeAlias = Annotated[
 ]
 
 
-class WindowConfig(Model):
+class WindowConfig(ImperfectConfig):
     """What all these networks can be asked for."""
 
     g_min_siemens: Positive = Field(

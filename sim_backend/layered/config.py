@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from hil.errors import ConfigurationError
 from hil.model import Model, NotNegative, Positive
 from hil.topology import Topology, layered
+from sim_backend.imperfections import ImperfectConfig
 from sim_backend.layered import neurons as models
 from sim_backend.layered.adapter import LayeredSubstrate
 from sim_backend.layered.circuit import Layer, LayeredCircuit
@@ -126,7 +127,7 @@ InitialConfig: TypeAlias = Annotated[
 ]
 
 
-class LayeredConfig(Model):
+class LayeredConfig(ImperfectConfig):
     """A stack of crossbars simulated exactly."""
 
     kind: Literal["layered"] = "layered"
