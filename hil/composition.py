@@ -266,6 +266,7 @@ def build(
             threads=config.threads,
             rng=rng,
             lot=lot,
+            seed=config.seed,
         )
     )
     estimator = config.estimator

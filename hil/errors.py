@@ -7,7 +7,11 @@
     │   └── DataError           a data file is missing, malformed or out of range
     ├── UsageError              the API was called in a way that cannot work (shapes, order)
     ├── RunFolderError          the run folder is missing, taken, or does not match
+    ├── TransportError          a message could not be exchanged with an instrument
+    │   ├── TransportTimeoutError   no reply, or a part of one, within the time allowed
+    │   └── ProtocolError           a reply that cannot be what was asked for
     └── SubstrateError          the substrate refused or failed
+        ├── InstrumentError     an instrument reported errors of its own
         ├── SettleError         a state could not be settled or evaluated at all
         ├── ProgramError        devices could not be programmed
         ├── SafetyError         a request would leave the stated limits; never retried
@@ -26,11 +30,15 @@ __all__ = [
     "ConfigurationError",
     "DataError",
     "HilError",
+    "InstrumentError",
     "ProgramError",
+    "ProtocolError",
     "RunFolderError",
     "SafetyError",
     "SettleError",
     "SubstrateError",
+    "TransportError",
+    "TransportTimeoutError",
     "UsageError",
 ]
 
@@ -60,8 +68,24 @@ class RunFolderError(HilError):
     """A run folder is missing, already taken, or belongs to another run."""
 
 
+class TransportError(HilError):
+    """A message could not be exchanged; carries address, sent and received."""
+
+
+class TransportTimeoutError(TransportError):
+    """No reply, or a part of one, came within the time allowed."""
+
+
+class ProtocolError(TransportError):
+    """A reply came that cannot be an answer to what was sent."""
+
+
 class SubstrateError(HilError):
     """A substrate refused or failed."""
+
+
+class InstrumentError(SubstrateError):
+    """An instrument's own error queue was not empty."""
 
 
 class SettleError(SubstrateError):

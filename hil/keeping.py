@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,13 +12,33 @@ import numpy as np
 from hil.composition import Experiment, ExperimentConfig, dump_toml
 from hil.errors import RunFolderError, UsageError
 from hil.record import Checkpoint, RunFolder
-from hil.substrate import CountsWrites, LoadsConductance, ReadsConductance
+from hil.substrate import (
+    CountsWrites,
+    KeepsState,
+    LoadsConductance,
+    ReadsConductance,
+    Substrate,
+)
 from hil.training import Evaluation
 
-__all__ = ["close_folder", "configuration_digest", "finite", "open_folder", "save", "summarise"]
+__all__ = [
+    "close_folder",
+    "configuration_digest",
+    "finite",
+    "load_substrate",
+    "open_folder",
+    "save",
+    "substrate_arrays",
+    "summarise",
+]
 
 _RULE = "rule_"
 """Prefix of the rule's arrays in a checkpoint."""
+
+_STATE = "state/"
+"""Prefix of what a substrate keeps besides conductances, in a checkpoint and in ``/final``."""
+
+Arrays = dict[str, np.ndarray[Any, Any]]
 
 
 def open_folder(experiment: Experiment, folder: RunFolder) -> None:
@@ -59,21 +80,46 @@ def _write_start(experiment: Experiment, folder: RunFolder) -> None:
 
 def save(experiment: Experiment, folder: RunFolder) -> None:
     """Write a checkpoint between two batches."""
-    substrate, trainer = experiment.substrate, experiment.trainer
-    arrays: dict[str, np.ndarray[Any, Any]] = {}
+    trainer = experiment.trainer
+    arrays = substrate_arrays(experiment.substrate)
     for name, values in trainer.rule.memory().items():
         arrays[_RULE + name] = values
-    if isinstance(substrate, ReadsConductance):
-        arrays["conductance_siemens"] = substrate.read_conductance()
-    if isinstance(substrate, CountsWrites):
-        arrays["write_counts"] = substrate.write_counts()
     state = {"place": trainer.snapshot(), "config_sha256": configuration_digest(experiment.config)}
     folder.write_checkpoint(Checkpoint(state, arrays))
     folder.event("checkpoint", epoch=trainer.place.epoch, batch=trainer.place.batch)
 
 
+def substrate_arrays(substrate: Substrate) -> Arrays:
+    """Where a substrate stands: conductances, write counts and state, as far as it can tell."""
+    arrays: Arrays = {}
+    if isinstance(substrate, ReadsConductance):
+        arrays["conductance_siemens"] = substrate.read_conductance()
+    if isinstance(substrate, CountsWrites):
+        arrays["write_counts"] = substrate.write_counts()
+    if isinstance(substrate, KeepsState):
+        arrays |= {_STATE + name: values for name, values in substrate.state_arrays().items()}
+    return arrays
+
+
+def load_substrate(substrate: Substrate, arrays: Mapping[str, np.ndarray[Any, Any]]) -> None:
+    """Let a substrate go on from what :func:`substrate_arrays` gave.
+
+    Raises:
+        KeyError: conductances or write counts are missing.
+        UsageError: an array is missing or does not fit.
+    """
+    if isinstance(substrate, LoadsConductance):
+        substrate.load_conductance(arrays["conductance_siemens"])
+    if isinstance(substrate, CountsWrites):
+        substrate.load_write_counts(arrays["write_counts"])
+    # Last, because it knows better where devices stand that cannot be loaded exactly.
+    if isinstance(substrate, KeepsState):
+        state = {n.removeprefix(_STATE): v for n, v in arrays.items() if n.startswith(_STATE)}
+        substrate.load_state(state)
+
+
 def _restore(experiment: Experiment, checkpoint: Checkpoint) -> None:
-    substrate, trainer = experiment.substrate, experiment.trainer
+    trainer = experiment.trainer
     arrays = checkpoint.arrays
     if checkpoint.values.get("config_sha256") != configuration_digest(experiment.config):
         raise RunFolderError(
@@ -82,10 +128,7 @@ def _restore(experiment: Experiment, checkpoint: Checkpoint) -> None:
         )
     try:
         trainer.restore(checkpoint.values["place"])
-        if isinstance(substrate, LoadsConductance):
-            substrate.load_conductance(arrays["conductance_siemens"])
-        if isinstance(substrate, CountsWrites):
-            substrate.load_write_counts(arrays["write_counts"])
+        load_substrate(experiment.substrate, arrays)
         trainer.rule.recall(
             {n.removeprefix(_RULE): v for n, v in arrays.items() if n.startswith(_RULE)}
         )
@@ -100,14 +143,17 @@ def configuration_digest(config: ExperimentConfig) -> str:
     return hashlib.sha256(dump_toml(config).encode()).hexdigest()
 
 
-def close_folder(experiment: Experiment, folder: RunFolder, summary: dict[str, Any]) -> None:
-    """Write what came of the run, finished or interrupted."""
-    substrate = experiment.substrate
-    final: dict[str, np.ndarray[Any, Any]] = {}
-    if isinstance(substrate, ReadsConductance):
-        final["conductance_siemens"] = substrate.read_conductance()
-    if isinstance(substrate, CountsWrites):
-        final["write_counts"] = substrate.write_counts()
+def close_folder(
+    folder: RunFolder, summary: dict[str, Any], final: Mapping[str, np.ndarray[Any, Any]]
+) -> None:
+    """Write what came of the run, finished or interrupted.
+
+    Args:
+        folder: of the run.
+        summary: of the run.
+        final: what :func:`substrate_arrays` gave when training had ended; not written if the
+            run was interrupted.
+    """
     if summary["status"] == "finished":
         folder.write_arrays("final", final)
     folder.write_summary(summary)

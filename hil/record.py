@@ -9,6 +9,7 @@
     ├── checkpoint.h5     state between two batches, replaced atomically; gone when finished
     ├── arrays.h5         /final/conductance_siemens and write_counts, /initial/conductance_siemens,
     │                     /topology/tail_node and head_node; devices in topology order;
+    │                     /final/state/...: what else decides how a substrate goes on;
     │                     /chip/PART/NAME: what was drawn for a simulated chip
     └── summary.json      the result, written at the end or on interruption
 
@@ -38,6 +39,15 @@ __all__ = ["Checkpoint", "RunFolder"]
 _LOCK = ".lock"
 
 Arrays = Mapping[str, np.ndarray[Any, Any]]
+
+
+def _datasets(group: h5py.Group, prefix: str = "") -> Iterator[tuple[str, np.ndarray[Any, Any]]]:
+    """All arrays in a group and in those below it, by the path from it."""
+    for name, item in group.items():
+        if isinstance(item, h5py.Group):
+            yield from _datasets(item, f"{prefix}{name}/")
+        else:
+            yield prefix + name, np.asarray(item[()])
 
 
 class Checkpoint:
@@ -162,9 +172,10 @@ class RunFolder:
             if group in file:
                 del file[group]
             for name, values in arrays.items():
-                file.create_dataset(
-                    f"{group}/{name}", data=values, compression="gzip", shuffle=True
-                )
+                # HDF5 cannot compress single numbers and empty arrays.
+                many = values.ndim > 0 and values.size > 0
+                packed = {"compression": "gzip", "shuffle": True} if many else {}
+                file.create_dataset(f"{group}/{name}", data=values, **packed)
         self._replace("arrays.h5", content.getbuffer())
 
     def drop_arrays(self) -> None:
@@ -199,6 +210,23 @@ class RunFolder:
             except (OSError, TypeError, AttributeError) as error:
                 raise RunFolderError(
                     f"{path} is damaged ({error}); train again into another folder",
+                    path=str(path),
+                ) from error
+
+    def read_group(self, group: str) -> dict[str, np.ndarray[Any, Any]]:
+        """All arrays of a group of ``arrays.h5``, those of groups below it as ``part/name``.
+
+        Raises:
+            RunFolderError: no such file or group, or it is damaged.
+        """
+        path = self.path / "arrays.h5"
+        with self._opened(path) as file:
+            try:
+                return dict(_datasets(file[group]))
+            except (OSError, KeyError, TypeError, AttributeError) as error:
+                raise RunFolderError(
+                    f"{path} has no {group} that could be read ({error}); train again into "
+                    "another folder",
                     path=str(path),
                 ) from error
 
@@ -245,7 +273,7 @@ class RunFolder:
         with self._opened(path) as file:
             try:
                 values = dict(json.loads(file.attrs["values"]))
-                return Checkpoint(values, {name: np.asarray(file[name][()]) for name in file})
+                return Checkpoint(values, dict(_datasets(file)))
             except (KeyError, TypeError, ValueError, OSError, RecursionError) as error:
                 raise RunFolderError(
                     f"{path} is damaged ({error}); remove it to start anew", path=str(path)

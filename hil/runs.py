@@ -11,9 +11,16 @@ from hil.arrays import AnyArray
 from hil.composition import Experiment, ExperimentConfig, build, resolve
 from hil.errors import RunFolderError, UsageError
 from hil.interruption import StopRequests
-from hil.keeping import close_folder, finite, open_folder, save, summarise
+from hil.keeping import (
+    close_folder,
+    finite,
+    load_substrate,
+    open_folder,
+    save,
+    substrate_arrays,
+    summarise,
+)
 from hil.record import RunFolder
-from hil.substrate import LoadsConductance
 from hil.training import Progress
 
 __all__ = ["Listener", "RunResult", "evaluate_run", "load_run", "train_run"]
@@ -189,14 +196,16 @@ def _train(
         open_folder(experiment, folder)
     if listener is not None:
         listener.started(experiment, experiment.trainer.place.epoch)
-    summary = None
+    summary, final = None, {}
     with StopRequests() as stop:
         if _learn(experiment, folder, listener, stop):
+            # Before the evaluation, in which time goes on.
+            final = substrate_arrays(experiment.substrate) if folder is not None else {}
             summary = _evaluate(experiment, listener, stop)
     if summary is None:
         summary = summarise(experiment, "interrupted", None, None)
     if folder is not None:
-        close_folder(experiment, folder, summary)
+        close_folder(folder, summary, final)
     return summary
 
 
@@ -264,19 +273,19 @@ def load_run(path: Path | str, data_directory: Path | None = None) -> Experiment
             "`hil train --out` made",
             path=str(path),
         )
-    conductance = folder.read_array("final/conductance_siemens")
+    folder.read_array("final/conductance_siemens")
+    final = folder.read_group("final")
     config = resolve(text=text, source=str(folder.path / "config.toml"))
     experiment = build(config, data_directory, folder.read_chip())
-    if isinstance(experiment.substrate, LoadsConductance):
-        try:
-            experiment.substrate.load_conductance(conductance)
-        except UsageError as error:
-            experiment.substrate.close()
-            raise RunFolderError(
-                f"the conductances in {path} do not fit its configuration ({error.message}); "
-                "config.toml or arrays.h5 was changed since",
-                path=str(path),
-            ) from error
+    try:
+        load_substrate(experiment.substrate, final)
+    except (KeyError, UsageError) as error:
+        experiment.substrate.close()
+        raise RunFolderError(
+            f"the conductances in {path} do not fit its configuration ({error}); "
+            "config.toml or arrays.h5 was changed since",
+            path=str(path),
+        ) from error
     return experiment
 
 

@@ -99,6 +99,9 @@ class SubstrateSpec:
         pulse_siemens: nominal change by one programming pulse.
         settle_tolerance: relative residual at which a state counts as settled.
         noise_volts: rms noise of one held voltage; 0 for an ideal simulation.
+        pulse_spread: rms deviation of the change by one pulse from the nominal one, over devices
+            and cycles, relative to it; above 0, pulses may also go astray: some devices do not
+            answer, and others are disturbed.  0 where every pulse does what it should.
     """
 
     kind: str
@@ -110,6 +113,7 @@ class SubstrateSpec:
     pulse_siemens: float
     settle_tolerance: float
     noise_volts: float = 0.0
+    pulse_spread: float = 0.0
 
 
 class Substrate(abc.ABC):

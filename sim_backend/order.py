@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -9,6 +10,9 @@ import numpy as np
 from sim_backend.lot import Lot
 
 __all__ = ["Order"]
+
+_NOISE = 200
+"""Keeps these generators apart from others with the same seed."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,6 +28,7 @@ class Order:
         threads: parallel blocks, where the substrate can choose.
         rng: source of the start conductances.
         lot: source of everything that differs from part to part.
+        seed: of noise in use.
     """
 
     n_signals: int
@@ -34,3 +39,8 @@ class Order:
     threads: int
     rng: np.random.Generator
     lot: Lot = field(default_factory=Lot)
+    seed: int = 0
+
+    def noise(self, purpose: str) -> np.random.Generator:
+        """A generator of noise in use, for one purpose."""
+        return np.random.default_rng([self.seed, _NOISE, zlib.crc32(purpose.encode())])

@@ -76,6 +76,7 @@ def _build(
     rng = np.random.default_rng(seed)
     order = Order(n_signals, n_outputs, biased, max_input_volts, precision, threads, rng)
     substrate = config.build(topology, order)
+    assert isinstance(substrate, LayeredSubstrate)
     return Built(substrate, config, biased)
 
 

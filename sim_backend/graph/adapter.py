@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hil.arrays import Floats, IntArray
-from hil.energy import ResistorEnergy
+from hil.energy import EnergyModel, ResistorEnergy
 from hil.errors import ConfigurationError
 from hil.substrate import Comparisons, Drive, Settled, Substrate, SubstrateSpec
 from hil.topology import Topology
+from sim_backend.curved.energy import CurvedEnergy
 from sim_backend.devices import Devices
+from sim_backend.graph import curves
+from sim_backend.memristors.conduction import Conduction, Linear
 from sim_backend.nodal.checks import CircuitError
 from sim_backend.nodal.elements import (
     GROUND,
@@ -23,6 +27,7 @@ from sim_backend.nodal.elements import (
     Resistors,
     VoltageSource,
 )
+from sim_backend.nodal.parts import Parts
 from sim_backend.nodal.power import NoPseudoPowerError, PseudoPower
 from sim_backend.nodal.solver import NewtonOptions, Solver
 
@@ -80,9 +85,15 @@ class NodalSubstrate(Substrate):
         wiring: what the topology's parts are called in the circuit.
         conductance_siemens: (n_devices,) start conductances.
         limits: see :class:`Limits`.
+        built: the circuit as it came out, with diodes and amplifiers that differ from those of
+            ``circuit``: what is solved and drawn, while the weights of the energy and the check
+            that there is a pseudo-power are those of ``circuit``.  Nodes, sources and trainable
+            resistors have the same names in both.
+        conduction: curve ``f`` of the trainable devices, which then carry ``g f(V)``; none or
+            ``Linear`` for resistors.  Curves are evaluated one by one: for small networks.
 
     Raises:
-        ConfigurationError: the circuit cannot be solved, has no pseudo-power, or does not
+        ConfigurationError: a circuit cannot be solved, has no pseudo-power, or does not
             match the wiring.
     """
 
@@ -94,12 +105,23 @@ class NodalSubstrate(Substrate):
         wiring: Wiring,
         conductance_siemens: Floats,
         limits: Limits,
+        *,
+        built: Circuit | None = None,
+        conduction: Conduction | None = None,
     ) -> None:
         self._devices = Devices(conductance_siemens, limits.window_siemens)
+        self._conduction = None if isinstance(conduction, Linear) else conduction
+        self._curve_siemens = self._devices.siemens.astype(np.float64)
         outputs = [wiring.nodes[node] for node in topology.outputs]
-        self._circuit = _with_nudges(circuit, outputs)
+        solved = circuit
+        if built is not None:
+            _check_same(built, wiring)
+            solved = built
+        if self._conduction is not None:
+            solved = curves.bend(solved, wiring.devices, self._conduction, self._curve_siemens)
+        self._circuit = _with_nudges(solved, outputs)
         try:
-            weights = _group_weights(self._circuit, topology, wiring)
+            weights = _group_weights(_with_nudges(circuit, outputs), topology, wiring)
             self._solver = Solver(
                 self._circuit,
                 NewtonOptions(
@@ -114,7 +136,7 @@ class NodalSubstrate(Substrate):
             SubstrateSpec(
                 kind=kind,
                 topology=topology,
-                energy=ResistorEnergy(topology, weights),
+                energy=_energy(topology, weights, self._conduction),
                 max_input_volts=limits.max_input_volts,
                 max_nudge_amps=limits.max_nudge_amps,
                 window_siemens=limits.window_siemens,
@@ -209,7 +231,10 @@ class NodalSubstrate(Substrate):
         nudges = np.zeros(self._nudge_at.size) if nudge_amps is None else nudge_amps
         sources = self._solver.sources
         levels |= {sources[at]: amps for at, amps in zip(self._nudge_at, nudges, strict=True)}
-        return _set_levels(self._circuit, levels, self._siemens)
+        drawn = _set_levels(self._circuit, levels, self._siemens)
+        if self._conduction is None:
+            return drawn
+        return curves.keep(drawn, self._wiring.devices, self._conduction, self._devices.siemens)
 
     def node_names(self) -> tuple[str, ...]:
         """(n_nodes,) name of every node in the circuit; ``0`` is ground."""
@@ -234,10 +259,16 @@ class NodalSubstrate(Substrate):
         self._inner_at = np.array(list(parts.inner.values()), np.intp)
         self._anode_at = np.array([place[anodes[name]] for name in parts.inner], np.intp)
         self._siemens = parts.resistor_siemens.copy()
+        if self._conduction is not None:
+            return
         at = {parts.resistor_name(k): k for k in range(self._siemens.size)}
         self._device_at: IntArray = np.array([at[name] for name in wiring.devices], np.intp)
 
     def _program(self) -> None:
+        if self._conduction is not None:
+            # The curves look here; resistors stay as they are.
+            self._curve_siemens[:] = self._devices.siemens
+            return
         self._siemens[self._device_at] = self._devices.siemens
         self._solver.set_resistors(self._siemens)
 
@@ -248,6 +279,37 @@ class NodalSubstrate(Substrate):
         found[:, -1] = 0.0  # ground
         found[:, self._inner_at] = found[:, self._anode_at]
         return found[:, :-1]
+
+
+def _energy(
+    topology: Topology, weights: tuple[float, ...], conduction: Conduction | None
+) -> EnergyModel:
+    if conduction is None:
+        return ResistorEnergy(topology, weights)
+    return CurvedEnergy(topology, weights, conduction)
+
+
+def _check_same(built: Circuit, wiring: Wiring) -> None:
+    """Refuse a circuit in which parts of the wiring are missing.
+
+    Raises:
+        ConfigurationError: see above.
+    """
+    parts = Parts(built)
+    resistors = {parts.resistor_name(k) for k in range(parts.resistor_siemens.size)}
+    sources = {source.name for source in parts.voltage_sources}
+    wanted: tuple[tuple[str, Sequence[str], set[str]], ...] = (
+        ("node", wiring.nodes, {GROUND, *parts.nodes}),
+        ("input source", wiring.inputs, sources),
+        ("trainable resistor", wiring.devices, resistors),
+    )
+    for kind, names, found in wanted:
+        missing = [name for name in names if name not in found]
+        if missing:
+            raise ConfigurationError(
+                f"the circuit as built has no {kind} {missing[0]}; it must name nodes, sources "
+                "and trainable resistors as the nominal one does"
+            )
 
 
 def _with_nudges(circuit: Circuit, outputs: list[str]) -> Circuit:

@@ -7,15 +7,24 @@ from typing import Annotated, Literal, TypeAlias
 import numpy as np
 from pydantic import Field, model_validator
 
+from hil.arrays import Floats
 from hil.errors import ConfigurationError
 from hil.model import Model, Positive
 from hil.topology import Crossbar, Topology, layered
 from sim_backend.graph import shapes
-from sim_backend.graph.adapter import Limits, NodalSubstrate
+from sim_backend.graph.adapter import Limits, NodalSubstrate, Wiring
 from sim_backend.graph.circuits import draw
 from sim_backend.imperfections import ImperfectConfig
-from sim_backend.layered.config import IdealDiodesConfig, NeuronConfig, UniformConfig
+from sim_backend.layered.config import (
+    IdealDiodesConfig,
+    NeuronConfig,
+    ShockleyPairsConfig,
+    UniformConfig,
+)
+from sim_backend.layered.diodes import KELVIN
 from sim_backend.layered.neurons import Linear, Neurons
+from sim_backend.mismatch.circuits import draw_circuit, mismatched_circuit
+from sim_backend.nodal.elements import Circuit
 from sim_backend.order import Order
 
 __all__ = ["NodalConfig", "WindowConfig"]
@@ -104,6 +113,8 @@ GraphConfig: TypeAlias = Annotated[
 class WindowConfig(ImperfectConfig):
     """What all these networks can be asked for."""
 
+    kind: str
+
     g_min_siemens: Positive = Field(
         description="Lower end of the window; above 0, so that no node can come to float."
     )
@@ -125,15 +136,66 @@ class WindowConfig(ImperfectConfig):
             raise ValueError("g_min_siemens must be below g_max_siemens")
         return self
 
+    @property
+    def window_siemens(self) -> tuple[float, float]:
+        """(g_min, g_max) that the circuit is meant for."""
+        return self.g_min_siemens, self.g_max_siemens
+
     def limits(self, max_input_volts: float) -> Limits:
         """Limits, with an input limit where the configuration names none."""
-        low, high = self.g_min_siemens, self.g_max_siemens
-        return Limits(
-            (low, high),
-            self.pulse_siemens or 1e-3 * (high - low),
+        low, high = self.window_siemens
+        volts, amps = self.inner_limits(
             self.max_input_volts or max_input_volts,
             self.max_nudge_amps or float(np.finfo(np.float32).max),
+        )
+        return Limits(
+            self.seen_window_siemens,
+            self.pulse_siemens or 1e-3 * (high - low),
+            volts,
+            amps,
             self.tolerance,
+        )
+
+    def place(
+        self,
+        circuit: Circuit,
+        topology: Topology,
+        wiring: Wiring,
+        start_siemens: Floats,
+        order: Order,
+        kelvin: float = KELVIN,
+    ) -> NodalSubstrate:
+        """A circuit as a substrate, with the mismatch of its chip.
+
+        Args:
+            circuit: the nominal one.
+            topology: its devices, inputs and outputs.
+            wiring: what they are called.
+            start_siemens: (n_devices,).
+            order: what it is for.
+            kelvin: temperature that the diodes are stated for.
+
+        Raises:
+            ConfigurationError: it cannot be trained, or has no such parts as should differ.
+        """
+        self.refuse_wires(
+            "only stacks of crossbars (substrate.kind = layered) are given wires; draw those of "
+            "other circuits as resistors of a netlist"
+        )
+        built = None
+        if not self.mismatch.is_none:
+            drawn = order.lot.draw(
+                "mismatch", lambda rng: draw_circuit(self.mismatch, circuit, rng)
+            )
+            built = mismatched_circuit(circuit, drawn, kelvin)
+        return NodalSubstrate(
+            self.kind,
+            circuit,
+            topology,
+            wiring,
+            self.reached(start_siemens),
+            self.limits(order.max_input_volts),
+            built=built,
         )
 
     def start(self, initial: UniformConfig, n_devices: int, rng: np.random.Generator) -> np.ndarray:
@@ -171,8 +233,8 @@ class NodalConfig(WindowConfig):
         """How many groups of devices have a rate of their own."""
         return self.n_crossbars
 
-    def make(self, order: Order) -> NodalSubstrate:
-        """The substrate, with start conductances drawn from the order's generator.
+    def exact(self, order: Order) -> NodalSubstrate:
+        """See :meth:`sim_backend.imperfections.ImperfectConfig.exact`.
 
         Voltages are always float64 and the solver chooses its own threads.
 
@@ -191,9 +253,10 @@ class NodalConfig(WindowConfig):
             )
         circuit, wiring = draw(topology, self._neurons(topology))
         start = self.start(self.initial, topology.n_devices, order.rng)
-        return NodalSubstrate(
-            "nodal", circuit, topology, wiring, start, self.limits(order.max_input_volts)
-        )
+        kelvin = KELVIN
+        if isinstance(self.neurons, ShockleyPairsConfig):
+            kelvin = self.neurons.temperature_kelvin
+        return self.place(circuit, topology, wiring, start, order, kelvin)
 
     def _neurons(self, topology: Topology) -> list[tuple[Neurons, list[int]]]:
         """Layer by layer; in other graphs excitatory and inhibitory nodes take turns."""

@@ -67,8 +67,8 @@ class NetlistConfig(WindowConfig):
         """How many groups of devices have a rate of their own."""
         return len(self.trainable)
 
-    def make(self, order: Order) -> NodalSubstrate:
-        """The substrate; see :meth:`sim_backend.graph.config.NodalConfig.make`.
+    def exact(self, order: Order) -> NodalSubstrate:
+        """See :meth:`sim_backend.imperfections.ImperfectConfig.exact`.
 
         Raises:
             ConfigurationError: the netlist is wrong, or the table does not fit it or the data.
@@ -88,9 +88,7 @@ class NetlistConfig(WindowConfig):
             start: Floats = np.array([r.siemens for group in groups for r in group])
         else:
             start = self.start(self.initial, topology.n_devices, order.rng)
-        return NodalSubstrate(
-            "netlist", circuit, topology, wiring, start, self.limits(order.max_input_volts)
-        )
+        return self.place(circuit, topology, wiring, start, order)
 
     def _check_counts(self, n_inputs: int, n_outputs: int) -> None:
         for what, names, needed in (

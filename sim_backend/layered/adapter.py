@@ -84,6 +84,8 @@ class LayeredSubstrate(Substrate):
         self._gains = [
             layer.forward_gain.astype(network.dtype) for layer in network.circuit.layers[:-1]
         ]
+        shifts = [layer.shift_volts for layer in network.circuit.layers[:-1]]
+        self._shifts = [None if a is None else a.astype(network.dtype) for a in shifts]
         self._devices = Devices(network, topology)
         start = network.conductance_siemens
         if not np.all((start >= low) & (start <= high)):
@@ -282,9 +284,12 @@ class LayeredSubstrate(Substrate):
             # A far-off start must cost time only.
             ok = network.settle(lines, self._held_currents, nudges, None, into)
         if self._amplified:
-            for nodes, gain in zip(self._layer_nodes[:-1], self._gains, strict=True):
+            hidden = zip(self._layer_nodes[:-1], self._gains, self._shifts, strict=True)
+            for nodes, gain, shift in hidden:
                 behind = slice(nodes.stop, 2 * nodes.stop - nodes.start)
                 np.multiply(volts[:, :, nodes], gain, out=volts[:, :, behind])
+                if shift is not None:
+                    volts[:, :, behind] += shift
         return [Settled(volts[p], ok[p]) for p in range(len(nudges_amps))]
 
     def _no_nudge(self, batch: int) -> Floats:

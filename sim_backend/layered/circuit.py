@@ -23,6 +23,9 @@ class Layer:
         forward_gain: ``A`` of each node's bidirectional amplifier, shape (n,).
         backward_gain: ``B``, shape (n,): current fed back per current drawn (thesis 4.4.2).
             One without amplifier has ``A = B = 1``.
+        forward_offset_volts: ``o``, shape (n,), referred to the amplifier's input: the next
+            crossbar is driven at ``A (v + o)``.  None for no offset anywhere; of the last layer,
+            which drives nothing, it counts as little as the gains do.
     """
 
     size: int
@@ -30,6 +33,16 @@ class Layer:
     clamped: tuple[int, int]
     forward_gain: Floats
     backward_gain: Floats
+    forward_offset_volts: Floats | None = None
+
+    @property
+    def shift_volts(self) -> Floats | None:
+        """(n,) ``A o``, what the offsets add to amplifiers' outputs; None if they are all zero."""
+        offsets = self.forward_offset_volts
+        if offsets is None or not np.any(offsets):
+            return None
+        shift: Floats = self.forward_gain * offsets
+        return shift
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +73,11 @@ class LayeredCircuit:
             if not 0 <= start <= stop <= self.n_inputs:
                 raise ValueError(f"layer {index + 1} takes input lines that do not exist")
             arrays = [layer.forward_gain, layer.backward_gain, *_given_arrays(layer.neurons)]
+            offsets = layer.forward_offset_volts
+            if offsets is not None:
+                arrays.append(offsets)
+                if not np.isfinite(offsets).all():
+                    raise ValueError(f"layer {index + 1}: amplifier offsets must be finite")
             if any(np.shape(a) != (layer.size,) for a in arrays):
                 raise ValueError(f"layer {index + 1}: parameters must have shape ({layer.size},)")
             if not (np.all(layer.forward_gain > 0) and np.all(layer.backward_gain > 0)):
@@ -84,11 +102,15 @@ class LayeredCircuit:
 
 
 def _given_arrays(neurons: Neurons) -> list[Floats]:
-    return [getattr(neurons, field.name) for field in fields(neurons)]
+    found = [getattr(neurons, field.name) for field in fields(neurons)]
+    return [array for array in found if array is not None]
 
 
 def neuron_arrays(layer: Layer) -> Floats:
-    """The layer's lower, upper, saturation and thermal parameters as kernels take them, (4, n)."""
+    """The layer's lower, upper, saturation and thermal parameters as kernels take them, (4, n).
+
+    Kernels know pairs of equal diodes, see :func:`diode_amps` for what is left of others.
+    """
     inf = np.full(layer.size, np.inf)
     one = np.ones(layer.size)
     match layer.neurons:
@@ -96,7 +118,13 @@ def neuron_arrays(layer: Layer) -> Floats:
             return np.stack([-inf, inf, one, one])
         case IdealDiodes(lower_volts=lower, upper_volts=upper):
             return np.stack([lower, upper, one, one])
-        case ShockleyPairs() as pair:
+        case ShockleyPairs() as given:
+            pair, _ = given.symmetric()
             return np.stack(
                 [pair.lower_volts, pair.upper_volts, pair.saturation_amps, pair.thermal_volts]
             )
+
+
+def diode_amps(layer: Layer) -> Floats | None:
+    """(n,) constant currents that pairs of unequal diodes push into their nodes, if any do."""
+    return layer.neurons.symmetric()[1] if isinstance(layer.neurons, ShockleyPairs) else None

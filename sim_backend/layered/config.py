@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias, TypedDict
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -10,18 +10,34 @@ from pydantic import Field, model_validator
 from hil.errors import ConfigurationError
 from hil.model import Model, NotNegative, Positive
 from hil.topology import Topology, layered
+from sim_backend.chip.wrapper import Inner
 from sim_backend.imperfections import ImperfectConfig
 from sim_backend.layered import neurons as models
 from sim_backend.layered.adapter import LayeredSubstrate
 from sim_backend.layered.circuit import Layer, LayeredCircuit
+from sim_backend.layered.diodes import KELVIN
 from sim_backend.layered.network import LayeredNetwork, SolverOptions
 from sim_backend.layered.neurons import Floats
+from sim_backend.mismatch.layered import draw_layers, mismatched_layers
 from sim_backend.order import Order
+from sim_backend.wired.building import build_wired
 
 __all__ = ["LayeredConfig"]
 
 Volts = Annotated[float, Field(ge=-1e6, le=1e6, allow_inf_nan=False)]
 Gain = Annotated[float, Field(ge=1e-3, le=1e3, allow_inf_nan=False)]
+
+
+class _Parts(TypedDict):
+    """What all substrates of this kind are built with."""
+
+    topology: Topology
+    amplified: bool
+    energy_weights: tuple[float, ...]
+    window_siemens: tuple[float, float]
+    pulse_siemens: float
+    max_input_volts: float
+    max_nudge_amps: float
 
 
 _MOST_DEVICES = 10**9
@@ -171,12 +187,13 @@ class LayeredConfig(ImperfectConfig):
         """How many groups of devices have a rate of their own."""
         return self.n_crossbars
 
-    def make(self, order: Order) -> LayeredSubstrate:
-        """The substrate, with start conductances drawn from the order's generator.
+    @property
+    def window_siemens(self) -> tuple[float, float]:
+        """(g_min, g_max) that the circuit is meant for."""
+        return self.g_min_siemens, self.g_max_siemens
 
-        Raises:
-            ConfigurationError: the start values have the wrong length or leave the window.
-        """
+    def exact(self, order: Order) -> Inner:
+        """See :meth:`sim_backend.imperfections.ImperfectConfig.exact`."""
         return self.build(self.topology(order.n_signals, order.n_outputs, order.biased), order)
 
     def topology(self, n_signals: int, n_outputs: int, biased: tuple[bool, ...]) -> Topology:
@@ -189,8 +206,15 @@ class LayeredConfig(ImperfectConfig):
             amplified=self.amplifiers is not None,
         )
 
-    def build(self, topology: Topology, order: Order) -> LayeredSubstrate:
-        """The substrate on a graph from :meth:`topology`; see :meth:`make`."""
+    def build(self, topology: Topology, order: Order) -> Inner:
+        """The substrate on a graph from :meth:`topology`.
+
+        Start conductances are drawn from the order's generator.
+
+        Raises:
+            ConfigurationError: the start values have the wrong length or leave the window, or
+                the imperfections do not go together.
+        """
         dtype = np.dtype(order.precision)
         circuit = self._circuit(topology, order.biased)
         if circuit.n_devices > _MOST_DEVICES:
@@ -200,22 +224,45 @@ class LayeredConfig(ImperfectConfig):
             )
         tolerance = self.tolerance or (1e-6 if dtype == np.float32 else 1e-12)
         options = SolverOptions(tolerance, self.max_iterations, order.threads)
-        conductance = self._start(circuit, order.rng)
+        start = self.reached(self._start(circuit, order.rng))
+        built = self._mismatched(circuit, order)
+        parts = self._parts(topology, order)
+        if not self.wires.is_ideal:
+            return build_wired(built, self.wires, start, options, **parts, dtype=dtype)
+        return LayeredSubstrate(LayeredNetwork(built, start, options, dtype), **parts)
+
+    def _mismatched(self, circuit: LayeredCircuit, order: Order) -> LayeredCircuit:
+        """The circuit as this chip has it; what the controller knows stays nominal."""
+        if self.mismatch.is_none:
+            return circuit
+        amplified = self.amplifiers is not None
+        drawn = order.lot.draw(
+            "mismatch", lambda rng: draw_layers(self.mismatch, circuit, amplified, rng)
+        )
+        kelvin = KELVIN
+        if isinstance(self.neurons, ShockleyPairsConfig):
+            kelvin = self.neurons.temperature_kelvin
+        return mismatched_layers(circuit, drawn, kelvin)
+
+    def _parts(self, topology: Topology, order: Order) -> _Parts:
         ratio = 1.0
         if self.amplifiers is not None:
             ratio = self.amplifiers.backward_gain / self.amplifiers.forward_gain
-        last = len(circuit.layers) - 1
-        window = (self.g_min_siemens, self.g_max_siemens)
-        return LayeredSubstrate(
-            LayeredNetwork(circuit, conductance, options, dtype),
-            topology,
-            amplified=self.amplifiers is not None,
-            energy_weights=tuple(ratio ** (index - last) for index in range(last + 1)),
-            window_siemens=window,
-            pulse_siemens=self.pulse_siemens or 1e-3 * (window[1] - window[0]),
-            max_input_volts=self.max_input_volts or order.max_input_volts,
-            max_nudge_amps=self.max_nudge_amps or float(np.finfo(np.float32).max),
+        last = len(topology.groups) - 1
+        low, high = self.window_siemens
+        volts, amps = self.inner_limits(
+            self.max_input_volts or order.max_input_volts,
+            self.max_nudge_amps or float(np.finfo(np.float32).max),
         )
+        return {
+            "topology": topology,
+            "amplified": self.amplifiers is not None,
+            "energy_weights": tuple(ratio ** (index - last) for index in range(last + 1)),
+            "window_siemens": self.seen_window_siemens,
+            "pulse_siemens": self.pulse_siemens or 1e-3 * (high - low),
+            "max_input_volts": volts,
+            "max_nudge_amps": amps,
+        }
 
     def _circuit(self, topology: Topology, biased: tuple[bool, ...]) -> LayeredCircuit:
         n_inputs = topology.inputs.size

@@ -83,14 +83,19 @@ def _shockley_pairs(
     neurons: ShockleyPairs, nodes: Sequence[str], sources: _Sources
 ) -> Iterator[Element]:
     idealities = neurons.thermal_volts / (BOLTZMANN_OVER_CHARGE * KELVIN)
-    for node, saturation, ideality, lower, upper in zip(
+    low_amps = neurons.lower_saturation_amps
+    for node, up_amps, down_amps, ideality, lower, upper in zip(
         nodes,
         neurons.saturation_amps,
+        neurons.saturation_amps if low_amps is None else low_amps,
         idealities,
         neurons.lower_volts,
         neurons.upper_volts,
         strict=True,
     ):
-        model = DiodeModel(float(saturation), float(ideality), nominal_kelvin=KELVIN)
-        yield Diode(f"dup{node[1:]}", node, sources.node(float(upper)), model)
-        yield Diode(f"dlow{node[1:]}", sources.node(float(lower)), node, model)
+        above, below = (
+            DiodeModel(float(amps), float(ideality), nominal_kelvin=KELVIN)
+            for amps in (up_amps, down_amps)
+        )
+        yield Diode(f"dup{node[1:]}", node, sources.node(float(upper)), above)
+        yield Diode(f"dlow{node[1:]}", sources.node(float(lower)), node, below)

@@ -2,7 +2,8 @@
 
 Node ``k`` of the topology is ``n<k>``.  Elements are called ``vin<k>`` and ``inudge<k>`` after the
 place of an input or output, ``r<c>[<d>]`` after the crossbar and the place of a device in it, and
-``dup<k>``, ``dlow<k>``, ``vheld<k>`` and ``eamp<k>`` after the node they hang on.
+``dup<k>``, ``dlow<k>``, ``vheld<k>``, ``eamp<k>`` and ``voffset<k>`` (an amplifier's offset, in
+series with its input, the node ``offset<k>``) after the node they hang on.
 """
 
 from __future__ import annotations
@@ -81,7 +82,11 @@ def _amplifiers(
         near, far = topology.groups[c].heads, topology.groups[c + 1].tails[: layer.size]
         if np.array_equal(near, far):
             continue
+        offsets = layer.forward_offset_volts
         for k in range(layer.size):
             forward, backward = float(layer.forward_gain[k]), float(layer.backward_gain[k])
-            name = f"eamp{near[k]}"
-            yield Amplifier(name, names[near[k]], names[far[k]], forward, backward)
+            name, entry = f"eamp{near[k]}", names[near[k]]
+            if offsets is not None and offsets[k] != 0:
+                entry = f"offset{near[k]}"
+                yield VoltageSource(f"v{entry}", entry, names[near[k]], float(offsets[k]))
+            yield Amplifier(name, entry, names[far[k]], forward, backward)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from sim_backend.layered import injection, products, responses, sweeps
-from sim_backend.layered.circuit import LayeredCircuit, neuron_arrays
+from sim_backend.layered.circuit import LayeredCircuit, diode_amps, neuron_arrays
 from sim_backend.layered.neurons import Floats, IdealDiodes, Linear, ShockleyPairs
 from sim_backend.layered.reduced import prepare_reduced, solve_reduced
 
@@ -78,6 +78,10 @@ class LayeredNetwork:
         self._backward = [layer.backward_gain.astype(self.dtype) for layer in circuit.layers]
         self._amplified = [bool(np.any(gain != 1)) for gain in self._forward]
         self._loops = [a * b for a, b in zip(self._forward, self._backward, strict=True)]
+        self._shifts = [layer.shift_volts for layer in circuit.layers[:-1]]
+        self._diode_amps = [diode_amps(layer) for layer in circuit.layers]
+        self._has_constants = any(a is not None for a in (*self._shifts, *self._diode_amps))
+        self._constants: list[Floats | None] | None = None
         self._is_reduced = _can_reduce(circuit)
         if self._is_reduced:
             shape = (circuit.layers[1].size, circuit.layers[0].size)
@@ -96,6 +100,7 @@ class LayeredNetwork:
     def refresh(self) -> None:
         """Recompute what depends on conductances, from the kept row and column sums."""
         layers = self.circuit.layers
+        self._constants = None
         if self._is_reduced:
             prepare_reduced(
                 self.blocks[1],
@@ -150,7 +155,11 @@ class LayeredNetwork:
         return lines
 
     def inject(self, lines: Floats) -> tuple[Floats, ...]:
-        """Currents from :meth:`lines` into each layer at 0 V, per layer (batch, n)."""
+        """Currents into each layer at 0 V, per layer (batch, n).
+
+        They come from :meth:`lines`, and from what is constant, which offsets of amplifiers and
+        pairs of unequal diodes are.
+        """
         result = []
         previous = 0
         for layer, block in zip(self.circuit.layers, self.blocks, strict=True):
@@ -161,7 +170,36 @@ class LayeredNetwork:
                 rows = block[previous:]
                 result.append(injection.collect(rows, lines, start, self.options.threads))
             previous = layer.size
+        if self._has_constants:
+            for amps, constant in zip(result, self._constant_amps(), strict=True):
+                if constant is not None:
+                    amps += constant
         return tuple(result)
+
+    def _constant_amps(self) -> list[Floats | None]:
+        """Per layer (n,) currents at 0 V that neither lines nor nudges cause, or None.
+
+        An amplifier with offset ``o`` drives its row at ``A (v + o)``: ``A o`` pushes
+        ``g_jk A o`` into every node behind, and B times the sum of these is taken out of its own
+        node.  Kept until conductances change.
+        """
+        if self._constants is not None:
+            return self._constants
+        found: list[Floats | None] = [
+            None if amps is None else amps.astype(np.float64) for amps in self._diode_amps
+        ]
+        for index, shift in enumerate(self._shifts):
+            if shift is None:
+                continue
+            # Not by BLAS, whose sums may depend on its number of threads.
+            pushed = np.einsum("j,jk->k", shift, self._between[index], dtype=np.float64)
+            rows = self._row_sums[index + 1][: shift.size]
+            taken = -self.circuit.layers[index].backward_gain * shift * rows
+            for place, amps in ((index, taken), (index + 1, pushed)):
+                present = found[place]
+                found[place] = amps if present is None else present + amps
+        self._constants = [None if a is None else a.astype(self.dtype) for a in found]
+        return self._constants
 
     def settle(
         self,

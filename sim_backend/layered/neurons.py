@@ -24,6 +24,9 @@ Floats = NDArray[np.floating]
 BOLTZMANN_OVER_CHARGE = 1.380649e-23 / 1.602176634e-19
 """k/q in volts per kelvin; both constants are exact since the 2019 SI."""
 
+_MOST_CROSSED = 40.0
+"""Thermal voltages; the current between the sources is some 1e8 times the saturation current."""
+
 
 @dataclass(frozen=True, slots=True)
 class Linear:
@@ -59,31 +62,68 @@ class IdealDiodes:
 class ShockleyPairs:
     r"""Antiparallel Shockley diodes, each in series with a voltage source (thesis 4.4.1).
 
-    .. math::  i(v) = I_s (e^{(v - V_+)/nV_T} - 1) - I_s (e^{(V_- - v)/nV_T} - 1)
+    .. math::  i(v) = I_+ (e^{(v - V_+)/nV_T} - 1) - I_- (e^{(V_- - v)/nV_T} - 1)
+
+    The diodes of a pair share ``n V_T``, because they lie side by side at one temperature.
 
     Attributes:
-        saturation_amps: ``I_s``, shape ``(n,)``, positive.
+        saturation_amps: ``I_+``, shape ``(n,)``, positive.
         thermal_volts: ``n V_T = n k T / q``, shape ``(n,)``, positive.
-        upper_volts: ``V_+``, the source in series with the diode that conducts upwards.
-        lower_volts: ``V_-``, the other one; not above ``V_+``.
+        lower_volts: ``V_-``, the source in series with the diode that conducts downwards.
+        upper_volts: ``V_+``, the other one.  Sources may cross a little, which a pair of diodes
+            with offsets does: both conduct at rest then.
+        lower_saturation_amps: ``I_-``, shape ``(n,)``, positive; None where it is ``I_+``.
     """
 
     saturation_amps: Floats
     thermal_volts: Floats
     lower_volts: Floats
     upper_volts: Floats
+    lower_saturation_amps: Floats | None = None
 
     def __post_init__(self) -> None:
         """Refuse parameters without a unique steady state.
 
         Raises:
             ValueError: a saturation current or thermal voltage is not positive, or the
-                sources are crossed.
+                sources are crossed by more than 40 thermal voltages.
         """
         if not (np.all(self.saturation_amps > 0) and np.all(self.thermal_volts > 0)):
             raise ValueError("saturation_amps and thermal_volts must be positive")
-        if not np.all(self.lower_volts <= self.upper_volts):
-            raise ValueError("every lower_volts must be at most its upper_volts")
+        if self.lower_saturation_amps is not None and not np.all(self.lower_saturation_amps > 0):
+            raise ValueError("lower_saturation_amps must be positive")
+        crossed = (self.lower_volts - self.upper_volts) / self.thermal_volts
+        if not np.all(crossed <= _MOST_CROSSED):
+            raise ValueError(
+                f"a lower_volts lies more than {_MOST_CROSSED:g} thermal voltages above its "
+                "upper_volts, where diodes would short the sources"
+            )
+
+    def symmetric(self) -> tuple[ShockleyPairs, Floats | None]:
+        r"""The same law as pairs of equal diodes and a constant current.
+
+        With ``I = sqrt(I_+ I_-)`` and both sources shifted by ``-n V_T log(I_+/I_-) / 2`` the
+        exponentials are the same, and what is left is the constant ``I_+ - I_-`` that flows into
+        the node.  Sources that are crossed by ``2 x`` are moved to their middle and ``I``
+        becomes ``I e^{x / n V_T}``.  Pairs that are in order as they are stay as they are.
+
+        Returns:
+            The pairs, and (n,) amps pushed into the node, or None for nothing anywhere.
+        """
+        up = self.saturation_amps
+        low = up if self.lower_saturation_amps is None else self.lower_saturation_amps
+        differ = up != low
+        # The first choice only where needed, so that equal pairs keep their bits.
+        amps = np.where(differ, np.sqrt(up * low), up)
+        shift = np.where(differ, -0.5 * self.thermal_volts * np.log(up / low), 0.0)
+        lower, upper = self.lower_volts + shift, self.upper_volts + shift
+        beyond = np.maximum(0.5 * (lower - upper), 0.0)
+        crossed = beyond > 0
+        amps = np.where(crossed, amps * np.exp(beyond / self.thermal_volts), amps)
+        middle = 0.5 * (lower + upper)
+        lower, upper = np.where(crossed, middle, lower), np.where(crossed, middle, upper)
+        pairs = ShockleyPairs(amps, self.thermal_volts, lower, upper)
+        return pairs, up - low if differ.any() else None
 
 
 Neurons = Linear | IdealDiodes | ShockleyPairs

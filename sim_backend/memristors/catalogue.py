@@ -20,7 +20,7 @@ def device_names() -> tuple[str, ...]:
 
 
 def device(name: str) -> DeviceConfig:
-    """A built-in device, or one from a file whose name ends in ``.toml``.
+    """A built-in device (``_`` counts as ``-``), or one from a file that ends in ``.toml``.
 
     Raises:
         ConfigurationError: there is no such device, or its file cannot be used.
@@ -32,8 +32,8 @@ def device(name: str) -> DeviceConfig:
             raise ConfigurationError(
                 f"cannot read the device in {name}: {error}; check the path", path=name
             ) from error
-    elif name in device_names():
-        text = _folder().joinpath(f"{name}.toml").read_text(encoding="utf-8")
+    elif (known := name.replace("_", "-")) in device_names():
+        text = _folder().joinpath(f"{known}.toml").read_text(encoding="utf-8")
     else:
         raise ConfigurationError(
             f"there is no device {name!r}; choose one of: {', '.join(device_names())}; "

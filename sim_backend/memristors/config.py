@@ -13,7 +13,7 @@ from sim_backend.memristors.conduction import Cubic, Linear, Sinh
 from sim_backend.memristors.disturb import Disturb
 from sim_backend.memristors.drift import Drift
 from sim_backend.memristors.interface import Window
-from sim_backend.memristors.memristors import DeviceModel
+from sim_backend.memristors.model import DeviceModel
 from sim_backend.memristors.pulse_config import PulseConfig
 from sim_backend.memristors.read_noise import Flicker, ReadNoise, Telegraph
 from sim_backend.memristors.stuck import Stuck
@@ -109,14 +109,37 @@ class DriftConfig(Model):
 class DisturbConfig(Model):
     """Unwanted pulses, by their strength relative to a programming pulse."""
 
-    half_select_share: Share = Field(
-        default=0.0, description="At a device in the row or column of one that is pulsed."
+    scheme: Literal["none", "half", "third"] = Field(
+        default="none",
+        description="How a device of a passive crossbar is selected: V/2 disturbs its row and "
+        "column, V/3 the whole crossbar by less; none for gate lines, or disturbances left out.",
     )
-    read_share: Share = Field(default=0.0, description="By one reading.")
+    half_select_share: Share = Field(
+        default=0.0,
+        description="V/2: at a device in the row or column of one that is pulsed.",
+    )
+    third_select_share: Share = Field(
+        default=0.0, description="V/3: at every other device of the crossbar."
+    )
+    read_share: Share = Field(
+        default=0.0, description="By one settled example, in the direction of the drop."
+    )
+
+    @model_validator(mode="after")
+    def _is_of_the_scheme(self) -> Self:
+        for scheme in ("half", "third"):
+            if getattr(self, f"{scheme}_select_share") > 0.0 and self.scheme != scheme:
+                raise ValueError(
+                    f"{scheme}_select_share has no effect with scheme {self.scheme!r}; set scheme "
+                    f"to {scheme!r}, or the share to 0"
+                )
+        return self
 
     def build(self) -> Disturb:
         """The model."""
-        return Disturb(self.half_select_share, self.read_share)
+        return Disturb(
+            self.half_select_share, self.read_share, self.scheme, self.third_select_share
+        )
 
 
 class LinearConductionConfig(Model):
@@ -194,6 +217,11 @@ class DeviceConfig(Model):
     def _has_window(self) -> Self:
         if not self.g_min_siemens < self.g_max_siemens:
             raise ValueError("g_max_siemens must lie above g_min_siemens")
+        if self.access is not None and self.disturb.scheme != "none":
+            raise ValueError(
+                "with access transistors no device is selected by half: set disturb.scheme to "
+                "'none', or leave access out"
+            )
         return self
 
     @property

@@ -16,12 +16,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numba import njit
 
-from sim_backend.memristors.interface import Bools, Counts, Floats, Window, take
-from sim_backend.memristors.repeating import pulse_by_pulse
+from sim_backend.memristors.interface import Bools, Counts, Floats, Window
 from sim_backend.memristors.spread import Steps, limits_siemens
 
 __all__ = ["ExponentialStep", "ExponentialStepChip"]
+
+_TINY = float(np.finfo(float).tiny)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,23 +91,33 @@ class ExponentialStep:
         counts: Counts,
         rng: np.random.Generator,
         share: float = 1.0,
+        merged: float | Floats = 1.0,
     ) -> Floats:
         """See :class:`sim_backend.memristors.interface.PulseModel`."""
         result = np.array(siemens, np.float64)
-        at = np.flatnonzero(counts)
-
-        def step(some: ExponentialStepChip, now: Floats, up: Bools) -> Floats:
-            size = self.step_siemens(some, now, up) * share
-            if self.steps.cycle_spread > 0.0:
-                size = size * (1.0 + self.steps.cycle_spread * rng.standard_normal(now.size))
-            return now + size
-
-        result[at] = pulse_by_pulse(step, take(chip, at), result[at], counts[at])
+        _apply(
+            result,
+            counts.astype(np.int64),
+            chip.low_siemens,
+            chip.high_siemens,
+            chip.zero_siemens,
+            chip.up_siemens,
+            chip.down_siemens,
+            chip.range_siemens,
+            (self.up_factor, self.up_exponent),
+            (self.down_factor, -self.down_exponent),
+            2.0 * self.slope,
+            self.offset,
+            self.steps.cycle_spread,
+            share,
+            np.full(result.shape, merged),
+            rng,
+        )
         return result
 
     def step_siemens(self, chip: ExponentialStepChip, siemens: Floats, up: Bools) -> Floats:
         """(n,) signed change by one pulse, limits and spread from cycle to cycle aside."""
-        width = np.maximum(chip.range_siemens, np.finfo(float).tiny)
+        width = np.maximum(chip.range_siemens, _TINY)
         z = 2.0 * self.slope * (siemens - chip.zero_siemens) / width + self.offset
         exponent = np.where(up, self.up_exponent, -self.down_exponent) * z
         factor = np.where(up, self.up_factor, self.down_factor)
@@ -120,3 +132,28 @@ class ExponentialStep:
         y_up = max(1.0 - self.up_factor * np.exp(self.up_exponent * self.offset), 0.0)
         y_down = max(1.0 - self.down_factor * np.exp(-self.down_exponent * self.offset), 0.0)
         return float(0.5 * (up * y_up + down * y_down))
+
+
+@njit(cache=True, error_model="numpy")
+def _apply(
+    siemens: Floats, counts: Counts, low: Floats, high: Floats, zero: Floats, up_siemens: Floats,
+    down_siemens: Floats, range_siemens: Floats, up: tuple[float, float],
+    down: tuple[float, float], slope: float, offset: float, spread: float, share: float,
+    merged: Floats, rng: np.random.Generator,
+) -> None:  # fmt: skip
+    """Change ``siemens`` by all pulses, device by device; the step is :meth:`step_siemens`."""
+    for i in range(siemens.size):
+        if counts[i] == 0:
+            continue
+        factor, exponent = up if counts[i] > 0 else down
+        full = (up_siemens[i] if counts[i] > 0 else -down_siemens[i]) * share * merged[i]
+        rms = spread / np.sqrt(merged[i])
+        per_siemens = slope / max(range_siemens[i], _TINY)
+        now = siemens[i]
+        for _ in range(abs(counts[i])):
+            z = per_siemens * (now - zero[i]) + offset
+            step = max(1.0 - factor * np.exp(exponent * z), 0.0) * full
+            if rms > 0.0:
+                step *= 1.0 + rms * rng.standard_normal()
+            now = min(max(now + step, low[i]), high[i])
+        siemens[i] = now

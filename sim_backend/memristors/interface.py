@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import Any, Protocol, TypeAlias, TypeVar
 
@@ -14,6 +14,7 @@ __all__ = [
     "Chip",
     "ChipT",
     "Counts",
+    "Draws",
     "Floats",
     "PulseModel",
     "Window",
@@ -51,6 +52,14 @@ ChipT = TypeVar("ChipT", bound=Chip)
 RecordT = TypeVar("RecordT")
 
 
+class Draws(Protocol):
+    """Draws one part of a chip, or has it from an earlier chip."""
+
+    def __call__(self, part: str, drawn: Callable[[np.random.Generator], RecordT], /) -> RecordT:
+        """What ``drawn`` draws, a dataclass of arrays, for the part of that name."""
+        ...
+
+
 class PulseModel(Protocol[ChipT]):
     """How a technology answers to programming pulses; holds the technology's numbers only.
 
@@ -68,6 +77,7 @@ class PulseModel(Protocol[ChipT]):
         counts: Counts,
         rng: np.random.Generator,
         share: float = 1.0,
+        merged: float | Floats = 1.0,
     ) -> Floats:
         """Apply signed pulses.
 
@@ -77,6 +87,8 @@ class PulseModel(Protocol[ChipT]):
             counts: (n,) pulses; positive ones raise a conductance.
             rng: source of the spread from cycle to cycle.
             share: strength of every pulse relative to a full one, as in a half-selected device.
+            merged: so many pulses, above 0, are applied as one that is as large as all and as
+                spread as so many: many small disturbances at once.  Counts are then -1 to 1.
 
         Returns:
             (n,) new conductances, within the limits of the chip.

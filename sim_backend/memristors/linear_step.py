@@ -104,14 +104,16 @@ class LinearStep:
         counts: Counts,
         rng: np.random.Generator,
         share: float = 1.0,
+        merged: float | Floats = 1.0,
     ) -> Floats:
         """See :class:`sim_backend.memristors.interface.PulseModel`."""
         result = np.array(siemens, np.float64)
         at = np.flatnonzero(counts)
         part, before, pulses = take(chip, at), result[at], counts[at]
+        number = merged[at] if isinstance(merged, np.ndarray) else merged
 
         def step(some: LinearStepChip, now: Floats, up: Bools) -> Floats:
-            return self._one(some, now, up, share, rng)
+            return self._one(some, now, up, share, number, rng)
 
         if at.size and np.abs(pulses).max() > 1:
             end, done = self._at_once(part, before, pulses, share, rng)
@@ -147,14 +149,14 @@ class LinearStep:
 
     def _one(
         self, chip: LinearStepChip, siemens: Floats, up: Bools, share: float,
-        rng: np.random.Generator,
+        merged: float | Floats, rng: np.random.Generator,
     ) -> Floats:  # fmt: skip
         """After one pulse, limits aside."""
-        step = share * np.where(up, chip.up_siemens, -chip.down_siemens)
+        step = share * merged * np.where(up, chip.up_siemens, -chip.down_siemens)
         fall = np.where(up, chip.up_fall, chip.down_fall)
         relative = 1.0 - fall * (siemens - chip.zero_siemens)
         if self.steps.cycle_spread > 0.0:
-            noise = self.steps.cycle_spread * rng.standard_normal(siemens.size)
+            noise = self.steps.cycle_spread / np.sqrt(merged) * rng.standard_normal(siemens.size)
             relative = relative + noise if self.additive_noise else relative * (1.0 + noise)
         return siemens + step * relative
 

@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, fields
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sim_backend.memristors.access import Access
-from sim_backend.memristors.conduction import Conduction, Linear
-from sim_backend.memristors.disturb import Disturb
-from sim_backend.memristors.drift import Drift
 from sim_backend.memristors.interface import (
     Bools,
     Counts,
     Floats,
-    PulseModel,
     Window,
     as_arrays,
     from_arrays,
     take,
 )
-from sim_backend.memristors.read_noise import ReadNoise
-from sim_backend.memristors.stuck import Stuck
+from sim_backend.memristors.model import DeviceModel, DrawnDevices
 
 __all__ = ["DeviceModel", "Memristors"]
 
@@ -32,33 +27,8 @@ Places: TypeAlias = NDArray[np.intp] | slice
 
 _ALL = slice(None)
 
-
-@dataclass(frozen=True, slots=True)
-class DeviceModel:
-    """A technology: how its devices are programmed, and what disturbs them.
-
-    Attributes:
-        pulses: answer to programming pulses.
-        stuck: devices that do not answer.
-        write_noise_relative: rms deviation of the conductance seen from the one programmed, drawn
-            anew by every programming, relative to the width of the window (aihwkit:
-            write_noise_std dw_min / 2).  The next pulse starts from the conductance programmed,
-            without the deviation.
-        drift: fall with time.
-        read_noise: noise of reading.
-        disturb: strengths of unwanted pulses.
-        conduction: current-voltage curve.
-        access: transistor in series, if any.
-    """
-
-    pulses: PulseModel[Any]
-    stuck: Stuck = field(default_factory=Stuck)
-    write_noise_relative: float = 0.0
-    drift: Drift = field(default_factory=Drift)
-    read_noise: ReadNoise = field(default_factory=ReadNoise)
-    disturb: Disturb = field(default_factory=Disturb)
-    conduction: Conduction = field(default_factory=Linear)
-    access: Access | None = None
+_AT_ONCE = 8192
+"""Devices that are pulsed together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +52,16 @@ class Memristors:
     """Devices of one chip, on one flat axis; time comes from outside and never falls.
 
     What is seen is what was programmed, times the drift since, plus write noise, within the
-    window; stuck devices are what they are.
+    window; stuck devices are what they are.  What was drawn (:attr:`drawn`) never changes; what
+    use changes is :meth:`state_arrays`.
 
     Args:
         model: the technology.
         window_siemens: (g_min, g_max).
         start_siemens: (n,) conductances to begin with; each is brought within the limits of its
             device.
-        rng: what the chip is drawn from.
+        rng: what read noise starts from and, without ``drawn``, what the chip is drawn from.
+        drawn: parameters of the devices, from :meth:`DeviceModel.draw`.
 
     Attributes:
         model: the technology.
@@ -102,27 +74,33 @@ class Memristors:
         window_siemens: Window,
         start_siemens: NDArray[np.floating[Any]],
         rng: np.random.Generator,
+        drawn: DrawnDevices | None = None,
     ) -> None:
         n = start_siemens.size
         self.model = model
         self.window_siemens = window_siemens
         self._write_siemens = model.write_noise_relative * (window_siemens[1] - window_siemens[0])
-        self._chip = model.pulses.draw(n, window_siemens, rng)
-        self._stuck = model.stuck.draw(n, window_siemens, rng)
-        self._drift = model.drift.draw(n, rng)
-        self._noise = model.read_noise.start(n, rng)
+        if drawn is None:
+            drawn = model.draw(n, window_siemens, lambda _, part: part(rng))
+        self._drawn = drawn
+        self._noise = model.read_noise.start(drawn.telegraph, rng)
         self._state = _State(np.empty(n), np.zeros(n), np.zeros(n), np.array(0.0))
         self.load(start_siemens)
 
     @property
+    def drawn(self) -> DrawnDevices:
+        """What was drawn for the chip."""
+        return self._drawn
+
+    @property
     def chip(self) -> Any:
         """Parameters drawn for the pulse model, arrays of (n,)."""
-        return self._chip
+        return self._drawn.pulses
 
     @property
     def stuck(self) -> Bools:
         """(n,) which devices are stuck, a copy."""
-        return self._stuck.stuck.copy()
+        return self._drawn.stuck.stuck.copy()
 
     @property
     def now_seconds(self) -> float:
@@ -131,7 +109,7 @@ class Memristors:
 
     def load(self, siemens: NDArray[np.floating[Any]]) -> None:
         """Set (n,) conductances, as if programmed just now without write noise."""
-        limits = self._chip.low_siemens, self._chip.high_siemens
+        limits = self.chip.low_siemens, self.chip.high_siemens
         self._state.programmed_siemens[:] = np.clip(siemens.astype(np.float64), *limits)
         self._state.write_noise_siemens[:] = 0.0
         self._state.programmed_at_seconds[:] = self._state.now_seconds
@@ -146,27 +124,40 @@ class Memristors:
             raise ValueError(f"time cannot go back from {self.now_seconds:g} s to {at_seconds:g} s")
         self._state.now_seconds[...] = at_seconds
 
-    def siemens(self) -> Floats:
-        """(n,) conductances now, without read noise; a copy."""
-        seen = np.clip(self._drifted() + self._state.write_noise_siemens, *self.window_siemens)
-        return np.where(self._stuck.stuck, self._stuck.at_siemens, seen)
+    def siemens(self, at: Places = _ALL) -> Floats:
+        """(n,) conductances now, or those of the devices ``at``, without read noise; a copy."""
+        seen = self._drifted(at)
+        if self._write_siemens > 0.0:
+            seen += self._state.write_noise_siemens[at]
+            np.clip(seen, *self.window_siemens, out=seen)
+        if not self.model.stuck.none:
+            stuck = self._drawn.stuck
+            np.copyto(seen, stuck.at_siemens[at], where=stuck.stuck[at])
+        return seen
 
-    def pulse(self, counts: Counts, rng: np.random.Generator) -> None:
+    def pulse(self, counts: Counts, rng: np.random.Generator) -> NDArray[np.intp]:
         """Program: (n,) signed pulses, positive ones raising a conductance.
 
         A device starts from where it has drifted to; its drift begins anew.
+
+        Returns:
+            Places of the devices that were pulsed and are not stuck, ascending.
         """
-        at = self._answering(counts)
-        self._state.programmed_siemens[at] = self._pulsed(at, counts, 1.0, rng)
-        self._state.programmed_at_seconds[at] = self._state.now_seconds
-        if self._write_siemens > 0.0:
-            fresh = rng.standard_normal(at.size)
-            self._state.write_noise_siemens[at] = self._write_siemens * fresh
+        answering = self._answering(counts)
+        for at in _blocks(answering):
+            pulses = counts[at]
+            self._state.programmed_siemens[at] = self._pulsed(at, pulses, rng)
+            self._state.programmed_at_seconds[at] = self._state.now_seconds
+            if self._write_siemens > 0.0:
+                fresh = rng.standard_normal(pulses.size)
+                self._state.write_noise_siemens[at] = self._write_siemens * fresh
+        return answering
 
     def disturb(self, up: Counts, down: Counts, share: float, rng: np.random.Generator) -> None:
         """Unwanted pulses of a small share each, those up first.
 
         They leave write noise and the course of drift as they are, unlike a device's own pulses.
+        So many are applied at once as have the strength of one full pulse at most.
 
         Args:
             up: (n,) pulses up, not negative.
@@ -174,35 +165,43 @@ class Memristors:
             share: strength of each, such as ``model.disturb.half_select_share``.
             rng: source of the spread from cycle to cycle.
         """
-        for counts in (up, -down) if share > 0.0 else ():
-            at = self._answering(counts)
-            after = self._pulsed(at, counts, share, rng)
-            self._state.programmed_siemens[at] *= after / self._drifted(at)
+        for counts, sign in ((up, 1), (down, -1)) if share > 0.0 else ():
+            for at in _blocks(self._answering(counts)):
+                number = counts[at].astype(np.float64)
+                parts = max(1, math.ceil(float(number.max()) * share))
+                signs = np.full(number.size, sign)
+                before = self._drifted(at)
+                after = self._pulsed(at, signs, rng, share, number / parts, parts)
+                if self.model.drift.none:
+                    self._state.programmed_siemens[at] = after
+                else:
+                    self._state.programmed_siemens[at] *= after / before
 
     def read(self, times_seconds: NDArray[np.floating[Any]], rng: np.random.Generator) -> Floats:
         """Read at (m,) times that do not fall: (m, n) siemens, with noise and drift."""
-        samples = np.empty((len(times_seconds), self._stuck.stuck.size))
+        samples = np.empty((len(times_seconds), self._drawn.n_devices))
         for k, at in enumerate(times_seconds):
             self.wait_until(float(at))
-            factor, self._noise = self.model.read_noise.sample(self._noise, float(at), rng)
-            samples[k] = self.siemens() * factor
+            samples[k] = self.fluctuating(rng)
         return samples
+
+    def fluctuating(self, rng: np.random.Generator) -> Floats:
+        """(n,) conductances now, with read noise; a copy that may leave the window."""
+        noise, now = self.model.read_noise, self.now_seconds
+        factor, self._noise = noise.sample(self._drawn.telegraph, self._noise, now, rng)
+        return np.asarray(self.siemens() * factor)
+
+    def drawn_arrays(self) -> dict[str, NDArray[Any]]:
+        """What was drawn for the chip, by name, copies."""
+        return _by_name(dict(self._parts()))
+
+    def state_arrays(self) -> dict[str, NDArray[Any]]:
+        """Where the devices stand, by name, copies: all that changes by use."""
+        return _by_name({"noise": self._noise, "state": self._state})
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Everything that a chip is, by name: what was drawn for it, and where it stands."""
-        parts = {
-            "chip": self._chip,
-            "stuck": self._stuck,
-            "drift": self._drift,
-            "noise": self._noise,
-            "state": self._state,
-        }
-        found = {
-            f"{part}/{name}": values.copy()
-            for part, record in parts.items()
-            for name, values in as_arrays(record).items()
-        }
-        return found
+        return self.drawn_arrays() | self.state_arrays()
 
     def load_arrays(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Become the chip that :meth:`arrays` described.
@@ -210,17 +209,36 @@ class Memristors:
         Raises:
             ValueError: an array is missing or has another shape; nothing was loaded.
         """
+        drawn = DrawnDevices(
+            **{part: from_arrays(record, _part(arrays, part)) for part, record in self._parts()}
+        )
+        self.load_state(arrays)
+        self._drawn = drawn
 
-        def part(name: str) -> dict[str, NDArray[Any]]:
-            prefix = f"{name}/"
-            return {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
+    def load_state(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Go on from what :meth:`state_arrays` gave.
 
-        chip = from_arrays(self._chip, part("chip"))
-        stuck = from_arrays(self._stuck, part("stuck"))
-        drift = from_arrays(self._drift, part("drift"))
-        noise = from_arrays(self._noise, part("noise"))
-        self._state = from_arrays(self._state, part("state"))
-        self._chip, self._stuck, self._drift, self._noise = chip, stuck, drift, noise
+        Raises:
+            ValueError: an array is missing or has another shape; nothing was loaded.
+        """
+        self.prepare_state(arrays)()
+
+    def prepare_state(self, arrays: Mapping[str, NDArray[Any]]) -> Callable[[], None]:
+        """What loads a state that was checked before; see :meth:`load_state`.
+
+        Raises:
+            ValueError: an array is missing or has another shape.
+        """
+        noise = from_arrays(self._noise, _part(arrays, "noise"))
+        state = from_arrays(self._state, _part(arrays, "state"))
+
+        def load() -> None:
+            self._noise, self._state = noise, state
+
+        return load
+
+    def _parts(self) -> list[tuple[str, Any]]:
+        return [(part.name, getattr(self._drawn, part.name)) for part in fields(self._drawn)]
 
     def _drifted(self, at: Places = _ALL) -> Floats:
         """What was programmed, times the drift since, within the window; of the devices ``at``."""
@@ -228,17 +246,50 @@ class Memristors:
         if self.model.drift.none:
             return programmed.copy()
         since = self._state.now_seconds - self._state.programmed_at_seconds[at]
-        factor = self.model.drift.factor(take(self._drift, at), since)
+        factor = self.model.drift.factor(take(self._drawn.drift, at), since)
         return np.clip(programmed * factor, *self.window_siemens)
 
     def _answering(self, counts: Counts) -> NDArray[np.intp]:
         """Places of the devices that are pulsed and not stuck."""
-        return np.flatnonzero((counts != 0) & ~self._stuck.stuck)
+        pulsed: Bools = counts != 0
+        if not self.model.stuck.none:
+            pulsed &= ~self._drawn.stuck.stuck
+        return np.flatnonzero(pulsed)
 
     def _pulsed(
-        self, at: NDArray[np.intp], counts: Counts, share: float, rng: np.random.Generator
+        self,
+        at: Places,
+        counts: Counts,
+        rng: np.random.Generator,
+        share: float = 1.0,
+        merged: float | Floats = 1.0,
+        times: int = 1,
     ) -> Floats:
-        """Conductances of the devices ``at`` after their pulses."""
-        chip = take(self._chip, at)
-        before = np.clip(self._drifted(at), chip.low_siemens, chip.high_siemens)
-        return self.model.pulses.pulse(chip, before, counts[at], rng, share)
+        """Conductances of the devices ``at`` after their pulses, given ``times`` over."""
+        chip = take(self.chip, at)
+        now = np.clip(self._drifted(at), chip.low_siemens, chip.high_siemens)
+        for _ in range(times):
+            now = self.model.pulses.pulse(chip, now, counts, rng, share, merged)
+        return now
+
+
+def _blocks(at: NDArray[np.intp]) -> Iterator[Places]:
+    """Places, so many at a time that what is worked out for them stays in a core's cache."""
+    for start in range(0, at.size, _AT_ONCE):
+        some = at[start : start + _AT_ONCE]
+        first, last = int(some[0]), int(some[-1])
+        # Views take no time.
+        yield slice(first, last + 1) if last - first == some.size - 1 else some
+
+
+def _by_name(parts: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
+    return {
+        f"{part}/{name}": values.copy()
+        for part, record in parts.items()
+        for name, values in as_arrays(record).items()
+    }
+
+
+def _part(arrays: Mapping[str, NDArray[Any]], part: str) -> dict[str, NDArray[Any]]:
+    prefix = f"{part}/"
+    return {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}

@@ -15,7 +15,7 @@ import numpy as np
 
 from sim_backend.memristors.interface import Bools, Floats
 
-__all__ = ["Flicker", "NoiseState", "ReadNoise", "Telegraph"]
+__all__ = ["Flicker", "NoiseState", "ReadNoise", "Telegraph", "TelegraphChip"]
 
 _PER_DECADE = 3
 """Relaxation times a decade; the ripple of the spectrum is then below 1 %."""
@@ -62,19 +62,28 @@ class Telegraph:
 
 
 @dataclass(frozen=True, slots=True)
+class TelegraphChip:
+    """Which devices of a chip have telegraph noise.
+
+    Attributes:
+        noisy: (n,) whether the device has it.
+    """
+
+    noisy: Bools
+
+
+@dataclass(frozen=True, slots=True)
 class NoiseState:
     """Where the noise of every device stands; storable by name.
 
     Attributes:
         seconds: () time of the last sample.
         flicker: (k, n) processes of variance 1.
-        has_telegraph: (n,) whether the device has telegraph noise at all.
-        telegraph_low: (n,) whether it is in its low state.
+        telegraph_low: (n,) whether the device is in its low state.
     """
 
     seconds: Floats
     flicker: Floats
-    has_telegraph: Bools
     telegraph_low: Bools
 
 
@@ -97,24 +106,44 @@ class ReadNoise:
         """Whether there is none."""
         return self.white_relative_rms == 0.0 and self.flicker is None and self.telegraph is None
 
-    def start(self, n: int, rng: np.random.Generator, at_seconds: float = 0.0) -> NoiseState:
-        """Noise of ``n`` devices in its stationary state."""
+    @property
+    def relative_rms(self) -> float:
+        """Of one sample, over all devices."""
+        square = self.white_relative_rms**2
+        if self.flicker is not None:
+            square += self.flicker.relative_rms**2
+        if self.telegraph is not None:
+            t = self.telegraph
+            low = t.low_seconds / (t.low_seconds + t.high_seconds)
+            square += t.share * low * (1.0 - low) * t.relative_step**2
+        return math.sqrt(square)
+
+    def draw(self, n: int, rng: np.random.Generator) -> TelegraphChip:
+        """Which of ``n`` devices have telegraph noise."""
+        share = 0.0 if self.telegraph is None else self.telegraph.share
+        return TelegraphChip(rng.random(n) < share)
+
+    def start(
+        self, chip: TelegraphChip, rng: np.random.Generator, at_seconds: float = 0.0
+    ) -> NoiseState:
+        """Noise of the devices of a chip in its stationary state."""
+        n = chip.noisy.size
         k = 0 if self.flicker is None else self.flicker.times_seconds().size
         flicker = rng.standard_normal((k, n))
-        if self.telegraph is None:
-            has = low = np.zeros(n, np.bool_)
-        else:
+        low = np.zeros(n, np.bool_)
+        if self.telegraph is not None:
             t = self.telegraph
-            has = rng.random(n) < t.share
-            low = has & (rng.random(n) < t.low_seconds / (t.low_seconds + t.high_seconds))
-        return NoiseState(np.array(at_seconds, np.float64), flicker, has, low)
+            share = t.low_seconds / (t.low_seconds + t.high_seconds)
+            low = chip.noisy & (rng.random(n) < share)
+        return NoiseState(np.array(at_seconds, np.float64), flicker, low)
 
     def sample(
-        self, state: NoiseState, at_seconds: float, rng: np.random.Generator
+        self, chip: TelegraphChip, state: NoiseState, at_seconds: float, rng: np.random.Generator
     ) -> tuple[Floats, NoiseState]:
         """Relative deviations at a time not before the last sample.
 
         Args:
+            chip: which devices have telegraph noise.
             state: as the last sample left it.
             at_seconds: time of this one.
             rng: source of the noise.
@@ -131,7 +160,7 @@ class ReadNoise:
                 f"a sample at {at_seconds:g} s after one at {float(state.seconds):g} s; "
                 "sampling times must not fall"
             )
-        n = state.has_telegraph.size
+        n = state.telegraph_low.size
         factor = np.ones(n)
         if self.white_relative_rms > 0.0:
             factor += self.white_relative_rms * rng.standard_normal(n)
@@ -141,7 +170,8 @@ class ReadNoise:
                 len(state.flicker)
             )  # fmt: skip
         if self.telegraph is not None:
-            state = replace(state, telegraph_low=self._switched(state, self.telegraph, passed, rng))
+            low = self._switched(chip, state, self.telegraph, passed, rng)
+            state = replace(state, telegraph_low=low)
             factor -= self.telegraph.relative_step * state.telegraph_low
         return np.maximum(factor, 0.0), replace(state, seconds=np.array(at_seconds, np.float64))
 
@@ -155,12 +185,13 @@ class ReadNoise:
 
     @staticmethod
     def _switched(
-        state: NoiseState, telegraph: Telegraph, passed: float, rng: np.random.Generator
-    ) -> Bools:
+        chip: TelegraphChip, state: NoiseState, telegraph: Telegraph, passed: float,
+        rng: np.random.Generator,
+    ) -> Bools:  # fmt: skip
         """States after a time: the occupation relaxes with the sum of both rates."""
         total = telegraph.low_seconds + telegraph.high_seconds
         stationary = telegraph.low_seconds / total
         memory = math.exp(-passed * (1.0 / telegraph.low_seconds + 1.0 / telegraph.high_seconds))
         low = stationary + (state.telegraph_low - stationary) * memory
-        switched: Bools = state.has_telegraph & (rng.random(low.size) < low)
+        switched: Bools = chip.noisy & (rng.random(low.size) < low)
         return switched

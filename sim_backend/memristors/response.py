@@ -7,12 +7,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from sim_backend.memristors.interface import Counts, Floats, Window
-from sim_backend.memristors.memristors import DeviceModel, Memristors
+from sim_backend.memristors.memristors import Memristors
+from sim_backend.memristors.model import DeviceModel
 
-__all__ = ["PulseResponse", "pulse_response", "pulses_across"]
+__all__ = ["PulseResponse", "pulse_response", "pulse_spread", "pulses_across"]
 
 _POINTS = 100
 """So many conductances are kept of either train at most."""
+
+_TRIED = 2000
+"""Devices that tell how much pulses differ."""
+
+_ROUNDING = 1e-6
 
 _TYPICAL = 51
 """Devices that tell how many pulses are worth drawing."""
@@ -48,6 +54,26 @@ def pulses_across(model: DeviceModel, window_siemens: Window, rng: np.random.Gen
         if np.median(devices.siemens()) >= target or n * nominal >= 10.0 * (high - low):
             return n
         n, given = 2 * n, n
+
+
+def pulse_spread(model: DeviceModel, window_siemens: Window) -> float:
+    """Rms deviation of the change by one pulse from the nominal one, relative to it.
+
+    Over devices, stuck ones included, both directions and cycles, in the middle of the window;
+    where others are disturbed, at least the strength of that.
+    """
+    rng = np.random.default_rng(0)
+    middle = np.full(_TRIED, 0.5 * sum(window_siemens))
+    devices = Memristors(model, window_siemens, middle, rng)
+    sign = np.where(np.arange(_TRIED) % 2, 1, -1)
+    # From within their own limits, where no pulse is cut off at once.
+    before = devices.siemens()
+    devices.pulse(sign, rng)
+    nominal = model.pulses.nominal_siemens(window_siemens)
+    deviation = sign * (devices.siemens() - before) / nominal - 1.0
+    rms = float(np.sqrt(np.mean(deviation**2)))
+    others = max(model.disturb.select_share, model.disturb.read_share)
+    return max(rms if rms > _ROUNDING else 0.0, others)
 
 
 def pulse_response(

@@ -40,6 +40,11 @@ class Stuck:
     between: float = 0.0
     between_range: tuple[float, float] = (0.0, 1.0)
 
+    @property
+    def none(self) -> bool:
+        """Whether no device is."""
+        return self.high + self.low + self.between == 0.0
+
     def draw(self, n: int, window_siemens: Window, rng: np.random.Generator) -> StuckChip:
         """Which of ``n`` devices are stuck."""
         lot, place = rng.random(n), rng.random(n)

@@ -154,6 +154,7 @@ class Vteam:
         counts: Counts,
         rng: np.random.Generator,
         share: float = 1.0,
+        merged: float | Floats = 1.0,
     ) -> Floats:
         """See :class:`sim_backend.memristors.interface.PulseModel`; ``share`` is one of width.
 
@@ -162,7 +163,7 @@ class Vteam:
         """
         result = np.array(siemens, np.float64)
         at = np.flatnonzero(counts)
-        pulses = np.abs(counts[at]).astype(np.float64)
+        pulses = np.abs(counts[at]) * (merged[at] if isinstance(merged, np.ndarray) else merged)
         if self.cycle_spread > 0.0:
             noise = self.cycle_spread * np.sqrt(pulses) * rng.standard_normal(at.size)
             pulses = np.maximum(pulses + noise, 0.0)

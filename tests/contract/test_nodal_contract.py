@@ -58,7 +58,7 @@ def nodal(graph: dict[str, Any], neurons: dict[str, Any], **more: Any) -> NodalS
         {"graph": graph, "neurons": neurons, "initial": START} | WINDOW | more
     )
     rng = np.random.default_rng(1)
-    return config.make(Order(3, 2, (False,) * config.n_crossbars, 1.0, "float64", 2, rng))
+    return config.exact(Order(3, 2, (False,) * config.n_crossbars, 1.0, "float64", 2, rng))
 
 
 def netlist(**more: Any) -> NodalSubstrate:
@@ -69,7 +69,7 @@ def netlist(**more: Any) -> NodalSubstrate:
         "trainable": ["r1?", "r2*"],
     }
     config = NetlistConfig.model_validate(values | WINDOW | more)
-    return config.make(Order(2, 1, (False,), 1.0, "float64", 2, np.random.default_rng(1)))
+    return config.exact(Order(2, 1, (False,), 1.0, "float64", 2, np.random.default_rng(1)))
 
 
 @pytest.mark.parametrize("graph", GRAPHS)
@@ -96,7 +96,7 @@ def test_crossbars_settle_as_the_layered_path_does(
     fast = LayeredConfig.model_validate(shared | {"hidden": hidden})
     biased = (True,) * (len(hidden) + 1)
     made = [
-        config.make(Order(3, 2, biased, 1.0, "float64", 2, np.random.default_rng(3)))
+        config.exact(Order(3, 2, biased, 1.0, "float64", 2, np.random.default_rng(3)))
         for config in (general, fast)
     ]
     rng = np.random.default_rng(4)
@@ -174,7 +174,7 @@ def test_a_table_that_does_not_fit_the_data_is_refused(signals: int, outputs: in
         {"text": NETLIST, "inputs": ["v1", "v2"], "outputs": ["out"], "trainable": ["r1?"]} | WINDOW
     )
     with pytest.raises(ConfigurationError, match="but the data and the encoding need"):
-        config.make(Order(signals, outputs, (False,), 1.0, "float64", 2, np.random.default_rng(1)))
+        config.exact(Order(signals, outputs, (False,), 1.0, "float64", 2, np.random.default_rng(1)))
 
 
 def test_experiments_take_every_kind_of_substrate() -> None:

@@ -76,7 +76,7 @@ rload out1 0 10k
 def graph(name: str, neurons: dict[str, Any]) -> NodalSubstrate:
     config = NodalConfig.model_validate({"graph": GRAPHS[name], "neurons": neurons} | SHARED)
     rng = np.random.default_rng(5)
-    return config.make(Order(3, 2, (False,) * config.n_crossbars, 1.0, "float64", 2, rng))
+    return config.exact(Order(3, 2, (False,) * config.n_crossbars, 1.0, "float64", 2, rng))
 
 
 def netlist() -> NodalSubstrate:
@@ -87,7 +87,7 @@ def netlist() -> NodalSubstrate:
         "trainable": ["ra*", "rb*"],
     }
     config = NetlistConfig.model_validate(table | SHARED)
-    return config.make(Order(3, 2, (False,), 1.0, "float64", 2, np.random.default_rng(5)))
+    return config.exact(Order(3, 2, (False,), 1.0, "float64", 2, np.random.default_rng(5)))
 
 
 class Problem:

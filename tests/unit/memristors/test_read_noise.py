@@ -12,10 +12,11 @@ from tests.unit.memristors.chips import SIGMAS, assert_mean, assert_std, rng
 
 def samples(noise: ReadNoise, n: int, times: np.ndarray, seed: int = 0) -> np.ndarray:
     generator = rng(seed)
-    state = noise.start(n, generator)
+    chip = noise.draw(n, generator)
+    state = noise.start(chip, generator)
     found = np.empty((times.size, n))
     for k, at in enumerate(times):
-        found[k], state = noise.sample(state, float(at), generator)
+        found[k], state = noise.sample(chip, state, float(at), generator)
     return found
 
 
@@ -68,8 +69,9 @@ def test_flicker_noise_keeps_its_variance_over_short_times() -> None:
     noise = ReadNoise(flicker=Flicker(0.02, 1e-2, 1e-1))
     assert noise.flicker is not None
     generator = rng(3)
-    before = noise.start(100_000, generator)
-    _, after = noise.sample(before, 0.2, generator)
+    chip = noise.draw(100_000, generator)
+    before = noise.start(chip, generator)
+    _, after = noise.sample(chip, before, 0.2, generator)
     for k, tau in enumerate(noise.flicker.times_seconds()):
         kept = np.exp(-0.2 / tau)
         fresh = after.flicker[k] - kept * before.flicker[k]

@@ -1,0 +1,1 @@
+"""Instruments that speak the real dialects, all wired to one simulated world."""

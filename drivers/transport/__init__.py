@@ -1,0 +1,1 @@
+"""Ways to exchange messages with an instrument; see ``interface`` for the contract."""

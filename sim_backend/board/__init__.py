@@ -1,0 +1,1 @@
+"""The electronics around a simulated network: converters, holds, comparators, supply, settling."""

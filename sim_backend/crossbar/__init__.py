@@ -1,0 +1,1 @@
+"""Crossbars whose wires have resistance."""

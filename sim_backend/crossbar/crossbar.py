@@ -1,0 +1,176 @@
+"""Crossbars with wire resistance, linear or with devices that have a curve."""
+
+from __future__ import annotations
+
+from typing import Literal, overload
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from sim_backend.crossbar.factor import Factor
+from sim_backend.crossbar.inputs import Floats, conductances, planes_of, voltages
+from sim_backend.crossbar.newton import settle
+from sim_backend.crossbar.solution import CrossbarSolution
+from sim_backend.memristors.conduction import Conduction, Linear
+from sim_backend.nodal.blas import one_thread
+
+__all__ = ["Crossbar", "NotConvergedError", "solve_crossbar"]
+
+
+class NotConvergedError(ArithmeticError):
+    """No solution was found for some examples.
+
+    Attributes:
+        examples: their numbers.
+    """
+
+    def __init__(self, examples: list[int]) -> None:
+        self.examples = examples
+        super().__init__(
+            f"examples {examples[:5]}{' and more' if len(examples) > 5 else ''} did not converge, "
+            "most likely because the devices' curve rises too steeply at these voltages; "
+            "lower them, or ask for details=True and leave out what is not ok"
+        )
+
+
+class Crossbar:
+    """A crossbar that is factorised once and solved for many inputs.
+
+    Rows are driven at their first column, columns grounded at their last row.
+
+    Args:
+        conductance_siemens: (rows, cols) of the devices (at 0 V where they have a curve); 0 for an
+            open one.
+        word_ohms: a number, or (rows, cols): segment j of a row lies before its device j, the
+            first one between driver and first device.
+        bit_ohms: a number, or (rows, cols): segment i of a column lies after its device i, the
+            last one between last device and ground.
+        conduction: curve of the devices.
+        updatable: keep all intermediate matrices, so that :meth:`update` redoes only what depends
+            on the devices that have changed.  They take about 1.6 kB a device.
+
+    Raises:
+        ValueError: an argument does not fit, is negative or not finite.
+    """
+
+    def __init__(
+        self,
+        conductance_siemens: ArrayLike,
+        word_ohms: ArrayLike,
+        bit_ohms: ArrayLike,
+        *,
+        conduction: Conduction | None = None,
+        updatable: bool = False,
+    ) -> None:
+        self._planes = planes_of(conductance_siemens, word_ohms, bit_ohms)
+        self._conduction = conduction or Linear()
+        self._factor = Factor(self._planes, is_updatable=updatable)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return self._factor.rows, self._factor.cols
+
+    def update(self, conductance_siemens: ArrayLike) -> None:
+        """Change the devices; solutions found before stay as they are.
+
+        Raises:
+            ValueError: the conductances do not fit, are negative or not finite.
+        """
+        devices = conductances(conductance_siemens, self.shape)
+        self._planes = (devices, *self._planes[1:])
+        self._factor.update(self._planes)
+
+    def solve(self, row_volts: ArrayLike) -> CrossbarSolution:
+        """Voltages and currents everywhere.
+
+        Args:
+            row_volts: (batch, rows).
+
+        Raises:
+            ValueError: the voltages do not fit or are not finite.
+        """
+        rows, cols = self.shape
+        volts = voltages(row_volts, rows, "row_volts", f"one a row, and there are {rows}")
+        ports = np.concatenate([volts, np.zeros((len(volts), cols))], axis=1)
+        if isinstance(self._conduction, Linear):
+            words, bits = self._factor.volts(ports)
+            amps = self._factor.port_amps(ports)
+            ok = np.ones(len(volts), bool)
+        else:
+            words, bits, amps, ok = settle(self._factor, self._planes, self._conduction, ports)
+        return CrossbarSolution(
+            -amps[:, rows:], amps[:, :rows], words, bits, ok, volts, self._planes, self._conduction
+        )
+
+
+@overload
+def solve_crossbar(
+    conductance_siemens: ArrayLike,
+    row_volts: ArrayLike,
+    word_ohms: ArrayLike,
+    bit_ohms: ArrayLike,
+    *,
+    conduction: Conduction | None = None,
+    details: Literal[False] = False,
+) -> Floats: ...
+@overload
+def solve_crossbar(
+    conductance_siemens: ArrayLike,
+    row_volts: ArrayLike,
+    word_ohms: ArrayLike,
+    bit_ohms: ArrayLike,
+    *,
+    conduction: Conduction | None = None,
+    details: Literal[True],
+) -> CrossbarSolution: ...
+def solve_crossbar(
+    conductance_siemens: ArrayLike,
+    row_volts: ArrayLike,
+    word_ohms: ArrayLike,
+    bit_ohms: ArrayLike,
+    *,
+    conduction: Conduction | None = None,
+    details: bool = False,
+) -> Floats | CrossbarSolution:
+    """Currents of a crossbar with wire resistance.
+
+    Rows are driven at their first column, columns grounded at their last row.  To solve one
+    crossbar for several batches, make a :class:`Crossbar`.
+
+    Args:
+        conductance_siemens: (rows, cols) of the devices (at 0 V where they have a curve); 0 for an
+            open one.
+        row_volts: (batch, rows).
+        word_ohms: a number, or (rows, cols): segment j of a row lies before its device j, the
+            first one between driver and first device; 0 for an ideal wire.
+        bit_ohms: a number, or (rows, cols): segment i of a column lies after its device i, the
+            last one between last device and ground.
+        conduction: curve of the devices, see :mod:`sim_backend.memristors.conduction`; linear
+            unless given.
+        details: return voltages and currents everywhere.
+
+    Returns:
+        (batch, cols) currents out of the column ends; with ``details`` a
+        :class:`CrossbarSolution`.
+
+    Raises:
+        ValueError: an argument does not fit, is negative or not finite.
+        NotConvergedError: without ``details``, where devices have a curve.
+    """
+    if details or not (conduction is None or isinstance(conduction, Linear)):
+        solution = Crossbar(conductance_siemens, word_ohms, bit_ohms, conduction=conduction).solve(
+            row_volts
+        )
+        if details:
+            return solution
+        if not solution.ok.all():
+            raise NotConvergedError(np.flatnonzero(~solution.ok).tolist())
+        return solution.column_amps
+    planes = planes_of(conductance_siemens, word_ohms, bit_ohms)
+    rows = len(planes[0])
+    volts = voltages(row_volts, rows, "row_volts", f"one a row, and there are {rows}")
+    transfer = Factor(planes, is_kept=False).transfer_siemens
+    with one_thread():
+        found: Floats = volts @ transfer
+    return found

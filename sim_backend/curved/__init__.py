@@ -1,0 +1,1 @@
+"""Stacks of crossbars whose devices have a curved current-voltage characteristic."""
