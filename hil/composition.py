@@ -111,6 +111,7 @@ class Experiment:
         trainer: trains and evaluates.
         drawn: what differs from part to part in a simulated substrate, as ``part/name``; empty
             where all parts are ideal.
+        circuit: what imperfect devices and electronics of a simulation stand around.
     """
 
     config: ExperimentConfig
@@ -118,6 +119,7 @@ class Experiment:
     substrate: Substrate
     trainer: Trainer
     drawn: Mapping[str, AnyArray]
+    circuit: object
 
     def train(self, on_progress: Callable[[Progress], None] | None = None) -> None:
         """Train to the end, calling ``on_progress`` after every batch.
@@ -255,7 +257,7 @@ def build(
         float(np.abs(part - inputs.feature_offset).max()) * inputs.input_volts
         for part in (dataset.train_inputs, dataset.test_inputs)
     )
-    substrate: Substrate = config.substrate.make(
+    made = config.substrate.make(
         Order(
             inputs.n_signals(dataset.n_features),
             n_outputs,
@@ -271,7 +273,7 @@ def build(
     )
     estimator = config.estimator
     trainer = Trainer(
-        substrate=substrate,
+        substrate=made.substrate,
         scheduler=Scheduler(config.cost.build(), estimator.build(), estimator.beta_siemens),
         rule=config.rule.build(config.substrate.n_groups),
         schedule=config.schedule.build(),
@@ -283,7 +285,7 @@ def build(
         seed=config.seed,
     )
     _refuse_leftovers(lot)
-    return Experiment(config, dataset, substrate, trainer, lot.arrays)
+    return Experiment(config, dataset, made.substrate, trainer, lot.arrays, made.circuit)
 
 
 def _lot(config: ExperimentConfig, kept: Mapping[str, AnyArray] | None) -> Lot:

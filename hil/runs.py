@@ -22,6 +22,7 @@ from hil.keeping import (
 )
 from hil.record import RunFolder
 from hil.training import Progress
+from hil.wires import wire_bias
 
 __all__ = ["Listener", "RunResult", "evaluate_run", "load_run", "train_run"]
 
@@ -244,7 +245,9 @@ def _evaluate(
         test, train = experiment.evaluate()
     except KeyboardInterrupt:
         return None
-    return summarise(experiment, "finished", test, train)
+    summary = summarise(experiment, "finished", test, train)
+    bias = wire_bias(experiment)
+    return summary if bias is None else summary | {"wire_bias": bias}
 
 
 def _log_epoch(folder: RunFolder, progress: Progress, seconds: float) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
@@ -22,7 +23,20 @@ from sim_backend.mismatch.config import MismatchConfig
 from sim_backend.order import Order
 from sim_backend.wired.config import WiresConfig
 
-__all__ = ["ImperfectConfig"]
+__all__ = ["ImperfectConfig", "Made"]
+
+
+@dataclass(frozen=True, eq=False)
+class Made:
+    """A simulated substrate.
+
+    Attributes:
+        substrate: what is trained.
+        circuit: the circuit in it, which imperfect devices and electronics stand around.
+    """
+
+    substrate: Substrate
+    circuit: Inner
 
 
 class ImperfectConfig(Model):
@@ -66,7 +80,7 @@ class ImperfectConfig(Model):
             ConfigurationError: the circuit does not fit the data or itself.
         """
 
-    def make(self, order: Order) -> Substrate:
+    def make(self, order: Order) -> Made:
         """The substrate with all imperfections.
 
         Raises:
@@ -88,7 +102,7 @@ class ImperfectConfig(Model):
             topology = made.spec.topology
             drawn = order.lot.draw("board", lambda rng: self.board.draw(topology, rng))
             made = board_around(made, self.board, drawn, order.noise("board"))
-        return made
+        return Made(made, exact)
 
     @property
     def devices_window_siemens(self) -> Window:

@@ -225,10 +225,26 @@ def _print_summary(summary: dict[str, Any], out: Path | None, already: bool) -> 
     typer.echo(f"devices      {summary['devices']}, {summary['writes_per_device']:.0f} writes each")
     if summary["skipped_examples"]:
         typer.echo(f"not settled  {summary['skipped_examples']} training examples, left out")
+    for bias in summary.get("wire_bias", []):
+        _print_bias(bias)
     if out is None:
         typer.echo("nothing was kept; name a folder with --out DIR to evaluate or export the run")
     elif not already:
         typer.echo(f"run folder   {out}")
+
+
+def _print_bias(bias: dict[str, Any]) -> None:
+    cosine = bias["contrast_cosine"]
+    typer.echo(
+        f"wires        crossbar {bias['crossbar'] + 1}: drops at line ends off by "
+        f"{_percent(bias['drop_error_percent'])}, gradients by "
+        f"{_percent(bias['contrast_error_percent'])}"
+        + ("" if cosine is None else f" (cosine {cosine:.4f})")
+    )
+
+
+def _percent(value: float | None) -> str:
+    return "an undefined share" if value is None else f"{value:.3g} %"
 
 
 def _print_errors(result: dict[str, Any]) -> None:

@@ -42,14 +42,16 @@ def mismatch(
     ] = None,
     levels: Annotated[
         str | None,
-        typer.Option("--levels", metavar="L,L,...", help="Of all imperfections; else their own."),
+        typer.Option(
+            "--levels", metavar="L,L,...", help="Of all imperfections; 0.05 to 0.8 if omitted."
+        ),
     ] = None,
     imperfection: Annotated[
         list[str] | None,
         typer.Option(
             "--imperfection",
             metavar="NAME",
-            help="amplifiers, diodes, conductances or sensing; may be repeated; all if omitted.",
+            help="amplifiers, diodes, conductances, sensing (all four if omitted) or noise.",
         ),
     ] = None,
     chips: Annotated[

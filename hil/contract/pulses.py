@@ -67,7 +67,9 @@ def _pulses_go_their_way(case: Case) -> None:
     if not isinstance(substrate, ReadsConductance):
         return
     n, slack = case.n_devices, case.siemens_noise
-    astray = SIGMAS * case.spec.pulse_spread * case.spec.pulse_siemens
+    spread = case.spec.pulse_spread
+    require(0.0 <= spread < np.inf, f"pulse_spread is {spread}, negative or not finite")
+    astray = SIGMAS * spread * case.spec.pulse_siemens
     start = substrate.read_conductance()
     require(start.shape == (n,), f"read_conductance has shape {start.shape}, not {(n,)}")
     require(start.dtype.char in "fd", f"read_conductance is {start.dtype}")

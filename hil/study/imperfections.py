@@ -8,16 +8,16 @@ from hil.composition import ExperimentConfig, preset_names
 from hil.errors import ConfigurationError
 from hil.study.config import Imperfection, StudyConfig
 
-__all__ = ["NAMES", "base_preset", "imperfection", "mismatch_study"]
+__all__ = ["MORE_NAMES", "NAMES", "base_preset", "imperfection", "mismatch_study"]
 
 NAMES = ("amplifiers", "diodes", "conductances", "sensing")
+"""Swept unless others are named: what differs from part to part, and stays."""
 
-_LEVELS: dict[str, tuple[float, ...]] = {
-    "amplifiers": (0.05, 0.1, 0.2, 0.4, 0.8),
-    "diodes": (0.05, 0.1, 0.2, 0.4, 0.8),
-    "conductances": (0.05, 0.1, 0.2, 0.4, 0.8),
-    "sensing": (0.01, 0.02, 0.05, 0.1, 0.2),
-}
+MORE_NAMES = ("noise",)
+"""Not mismatch: drawn anew in every phase, so that it does not cancel between them."""
+
+_LEVELS = (0.05, 0.1, 0.2, 0.4, 0.8)
+"""From better than matched parts of one wafer to worse than any process."""
 
 _PREFIX = "study-"
 """Of presets that are made for studies: they have all parts whose mismatch is swept."""
@@ -42,8 +42,8 @@ def mismatch_study(
 
     Args:
         experiment: what is trained; it is trained on one thread.
-        names: some of :data:`NAMES`; all if omitted.
-        levels: of every imperfection; its own if omitted.
+        names: some of :data:`NAMES` and :data:`MORE_NAMES`; the former if omitted.
+        levels: of every imperfection; 0.05 to 0.8 if omitted.
         chips: drawn at every level.
         trainings: training seeds; one a chip if omitted.
 
@@ -71,51 +71,71 @@ def imperfection(
     """A built-in imperfection with the voltages of an experiment.
 
     Args:
-        name: one of :data:`NAMES`.
+        name: one of :data:`NAMES` and :data:`MORE_NAMES`.
         experiment: whose parts vary.
-        levels: its own if omitted.
+        levels: 0.05 to 0.8 if omitted.
 
     Raises:
         ConfigurationError: there is no such imperfection.
     """
-    if name not in NAMES:
+    known = _imperfections(experiment)
+    if name not in known:
         raise ConfigurationError(
-            f"there is no imperfection {name!r}; choose of: {', '.join(NAMES)}"
+            f"there is no imperfection {name!r}; choose of: {', '.join(known)}"
         )
+    meaning, keys = known[name]
+    values = {"name": name, "meaning": meaning, "levels": levels or _LEVELS, "keys": keys}
+    return Imperfection.checked(values, name)
+
+
+def _imperfections(experiment: ExperimentConfig) -> dict[str, tuple[str, dict[str, float]]]:
+    """By name: what level 1 is, in words and as values by key.
+
+    Voltages are in proportion to those of the circuit: amplifiers and diodes to the window of
+    the hidden nodes, sample-and-holds to the target of the outputs.
+    """
     hidden, output = _hidden_volts(experiment), abs(experiment.encoding.target_volts)
     mismatch, hold = "substrate.mismatch.", "substrate.board.hold."
-    shockley = _neurons(experiment) not in ("ideal_diodes", "ideal_pairs")
-    junctions = {"saturation_spread": 1.0, "ideality_spread": 0.2, "temperature_spread_kelvin": 20}
-    meaning, keys = {
+    amplifier, diode = 2.0 * hidden, 0.3 * hidden
+    held, noise, noise_alone = 0.5 * output, 0.005 * output, 0.05 * output
+    junctions = {
+        mismatch + "saturation_spread": 5.0,
+        mismatch + "ideality_spread": 0.5,
+        mismatch + "temperature_spread_kelvin": 25.0,
+    }
+    if _neurons(experiment) in ("ideal_diodes", "ideal_pairs"):
+        junctions = {}
+    law = "log-spread of saturation currents 5, ideality 50 %, 25 K, " if junctions else ""
+    return {
         "amplifiers": (
-            f"relative spread of gains; of B/A half of it; offset {0.5 * hidden:.3g} V times it",
+            f"level 1: gains 100 %, B/A 50 %, offset {amplifier:.3g} V",
             {
                 mismatch + "amplifier_gain_spread": 1.0,
                 mismatch + "reciprocity_spread": 0.5,
-                mismatch + "amplifier_offset_volts": 0.5 * hidden,
+                mismatch + "amplifier_offset_volts": amplifier,
             },
         ),
         "diodes": (
-            ("log-spread of saturation currents; ideality 0.2, 20 K and " if shockley else "")
-            + f"offset {0.25 * hidden:.3g} V times it",
-            {mismatch + key: value for key, value in junctions.items() if shockley}
-            | {mismatch + "diode_offset_volts": 0.25 * hidden},
+            f"level 1: {law}offset {diode:.3g} V",
+            junctions | {mismatch + "diode_offset_volts": diode},
         ),
         "conductances": (
-            "log-spread of conductances about what was written",
+            "level: log-spread about what was written",
             {mismatch + "conductance_spread": 1.0},
         ),
         "sensing": (
-            f"rms offset of holds, in {output:.3g} V; gain spread; noise 0.1 of it",
+            f"level 1: holds' offset {held:.3g} V, gains 25 %, noise {noise:.3g} V",
             {
-                hold + "offset_volts": output,
-                hold + "gain_spread": 1.0,
-                hold + "noise_volts": 0.1 * output,
+                hold + "offset_volts": held,
+                hold + "gain_spread": 0.25,
+                hold + "noise_volts": noise,
             },
         ),
-    }[name]
-    values = {"name": name, "meaning": meaning, "levels": levels or _LEVELS[name], "keys": keys}
-    return Imperfection.checked(values, name)
+        "noise": (
+            f"level 1: white noise of holds {noise_alone:.3g} V rms",
+            {hold + "noise_volts": noise_alone},
+        ),
+    }
 
 
 def _neurons(experiment: ExperimentConfig) -> str | None:

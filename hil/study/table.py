@@ -53,12 +53,12 @@ def rich_table(summary: StudySummary) -> Table:
     """The table for a terminal."""
     ideal = summary.ideal.mean
     table = Table(
-        title="test error in percent: mean over chips and its 95 % interval (Student's t)",
-        caption=f"without mismatch {_shown(ideal)} ({ideal.n} trainings); gain: transferred "
-        "less in situ, chip by chip",
+        title="test error (%): mean over chips, 95 % interval (Student's t)",
+        caption=f"without mismatch {_shown(ideal)} ({ideal.n} trainings);\n"
+        "gain: transferred less in situ, chip by chip",
     )
     table.add_column("imperfection")
-    for name in ("level", "chips", "in situ", "worst", "transferred", "worst", "gain"):
+    for name in ("level", "chips", "in situ", "transferred", "gain"):
         table.add_column(name, justify="right")
     before = ""
     for level in summary.levels:
@@ -71,9 +71,7 @@ def rich_table(summary: StudySummary) -> Table:
             f"{level.level:g}",
             f"{fewest}" if fewest == level.chips else f"{fewest} of {level.chips}",
             _shown(one.mean),
-            _worst(one),
             _shown(other.mean),
-            _worst(other),
             _shown(level.gain),
         )
         before = level.imperfection
@@ -105,7 +103,3 @@ def _shown(interval: Interval) -> str:
     if math.isnan(interval.low):
         return f"{interval.mean:.2f}"
     return f"{interval.mean:.2f} ± {interval.half_width:.2f}"
-
-
-def _worst(arm: ArmSummary) -> str:
-    return f"{max(arm.errors_percent):.2f}" if arm.errors_percent else "-"

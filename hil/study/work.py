@@ -9,6 +9,8 @@ import traceback
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from hil.arrays import Floats
 from hil.composition import Experiment, build, resolve
 from hil.errors import HilError, UsageError
@@ -62,7 +64,9 @@ def _write(experiment: Experiment, conductance_siemens: Floats) -> None:
             f"conductances cannot be written to a {substrate.spec.kind} substrate, "
             "so nothing can be transferred to it"
         )
-    substrate.load_conductance(conductance_siemens)
+    # In double precision: a limit of the window rounded to single precision can lie outside.
+    within = np.clip(conductance_siemens.astype(np.float64), *substrate.spec.window_siemens)
+    substrate.load_conductance(within)
 
 
 def _result(experiment: Experiment) -> dict[str, Any]:

@@ -18,6 +18,8 @@ _REACH = 8.5
 _PER_SIGMA = 256
 """Entries of the table a standard deviation; linear interpolation is then right to 5e-7."""
 _NORMAL = ndtr(np.arange(-_REACH, _REACH + 2.0 / _PER_SIGMA, 1.0 / _PER_SIGMA))
+_CHUNKS = 64
+"""Blocks of devices that threads share out; each has room for one device's batch."""
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
@@ -68,52 +70,103 @@ def _uniform(key: np.uint64, index: np.uint64) -> float:
 
 @njit(cache=True, forceinline=True, error_model="numpy")
 def _below(sigmas: float, table: Floats) -> float:
-    """Probability of a normal variable below so many standard deviations."""
-    if not sigmas > -_REACH:
-        return 0.0
-    if sigmas >= _REACH:
-        return 1.0
-    place = (sigmas + _REACH) * _PER_SIGMA
-    k = int(place)
+    """Probability of a normal variable below so many standard deviations, without a branch."""
+    place = (min(max(sigmas, -_REACH), _REACH) + _REACH) * _PER_SIGMA
+    k = min(max(int(place), 0), table.size - 2)  # also for what is not a number
     value: float = table[k] + (place - k) * (table[k + 1] - table[k])
     return value
 
 
+@njit(cache=True, forceinline=True, error_model="numpy")
+def _noisy(rises: Floats, high: float, low: float, per_sigma: float,
+           key: np.uint64, start: np.uint64, table: Floats) -> int:  # fmt: skip
+    """Sum of the votes of one device whose comparator is noisy but has no hysteresis."""
+    total = 0
+    if low == high:
+        for b in range(rises.size):
+            u = _uniform(key, start + np.uint64(b))
+            p = _below((high - rises[b]) * per_sigma, table)
+            total += int(u > p) - int(u < p)
+        return total
+    for b in range(rises.size):
+        u = _uniform(key, start + np.uint64(b))
+        above = u > _below((high - rises[b]) * per_sigma, table)
+        below = u < _below((low - rises[b]) * per_sigma, table)
+        total += int(above) - int(below)
+    return total
+
+
+@njit(cache=True, forceinline=True, error_model="numpy")
+def _beyond(
+    rises: Floats, dead_zone: float, half: float, per_sigma: float, key: np.uint64,
+    start: np.uint64, table: Floats, seen: NDArray[np.uint8],
+) -> None:  # fmt: skip
+    """Which of the four thresholds each comparison is beyond, as bits.
+
+    All four are looked up, so that no comparison has to wait for the outcome of the one before.
+    """
+    for b in range(rises.size):
+        rise, u = rises[b], _uniform(key, start + np.uint64(b))
+        if per_sigma > 0.0:
+            # rise + noise > threshold where noise, the inverse of u, is above the difference.
+            easy_up = u > _below((dead_zone - half - rise) * per_sigma, table)
+            hard_up = u > _below((dead_zone + half - rise) * per_sigma, table)
+            easy_down = u < _below((half - dead_zone - rise) * per_sigma, table)
+            hard_down = u < _below((-half - dead_zone - rise) * per_sigma, table)
+        else:
+            easy_up, hard_up = rise > dead_zone - half, rise > dead_zone + half
+            easy_down, hard_down = rise < half - dead_zone, rise < -half - dead_zone
+        seen[b] = (
+            np.uint8(easy_up) | np.uint8(hard_up) << 1
+            | np.uint8(easy_down) << 2 | np.uint8(hard_down) << 3
+        )  # fmt: skip
+
+
+@njit(cache=True, forceinline=True, error_model="numpy")
+def _sticky(seen: NDArray[np.uint8], outcome: int) -> tuple[int, int]:
+    """Sum of the votes of one device with hysteresis, and its last outcome."""
+    total = 0
+    for b in range(seen.size):
+        above = (seen[b] >> (0 if outcome > 0 else 1)) & 1
+        below = (seen[b] >> (2 if outcome < 0 else 3)) & 1
+        outcome = int(above) - int(below)
+        total += outcome
+    return total, outcome
+
+
 @njit(cache=True, error_model="numpy", parallel=True)
 def _compare(
-    first: Floats, second: Floats, tails: NDArray[np.integer[Any]], heads: NDArray[np.integer[Any]],
-    offset_volts: Floats, noise_volts: float, dead_zone_volts: float, hysteresis_volts: float,
-    key: np.uint64, last: NDArray[np.int8], table: Floats, votes: NDArray[np.int32],
+    first: Floats, second: Floats, tails: NDArray[np.integer[Any]],
+    heads: NDArray[np.integer[Any]], offset_volts: Floats, noise_volts: float,
+    dead_zone_volts: float, hysteresis_volts: float, key: np.uint64, last: NDArray[np.int8],
+    table: Floats, votes: NDArray[np.int32],
 ) -> None:  # fmt: skip
     batch = first.shape[1]
-    sticky = hysteresis_volts > 0.0
     per_sigma = 1.0 / noise_volts if noise_volts > 0.0 else 0.0
-    for d in prange(tails.size):
-        i, j = tails[d], heads[d]
-        high, low = dead_zone_volts, -dead_zone_volts
-        total = 0
-        outcome = int(last[d]) if sticky else 0
-        for b in range(batch):
-            rise = abs(second[i, b] - second[j, b]) - abs(first[i, b] - first[j, b])
-            seen = np.float64(rise) + offset_volts[d]
-            if sticky:
-                half = 0.5 * hysteresis_volts
-                high = dead_zone_volts + (-half if outcome > 0 else half)
-                low = -dead_zone_volts + (half if outcome < 0 else -half)
-            if per_sigma > 0.0:
-                # seen + noise > high where noise, the inverse of u, is above high - seen.
-                u = _uniform(key, np.uint64(d) * np.uint64(batch) + np.uint64(b))
-                above = u > _below((high - seen) * per_sigma, table)
-                below = not above
-                if low < high:
-                    below = u < _below((low - seen) * per_sigma, table)
+    half = 0.5 * hysteresis_volts
+    chunks = min(_CHUNKS, tails.size)
+    for c in prange(chunks):
+        rises, seen = np.empty(batch), np.empty(batch, np.uint8)
+        for d in range(c * tails.size // chunks, (c + 1) * tails.size // chunks):
+            i, j = tails[d], heads[d]
+            for b in range(batch):
+                rise = abs(second[i, b] - second[j, b]) - abs(first[i, b] - first[j, b])
+                rises[b] = rise + offset_volts[d]
+            start = np.uint64(d) * np.uint64(batch)
+            total = 0
+            if half > 0.0:
+                _beyond(rises, dead_zone_volts, half, per_sigma, key, start, table, seen)
+                total, outcome = _sticky(seen, int(last[d]))
+                last[d] = outcome
+            elif per_sigma > 0.0:
+                total = _noisy(
+                    rises, dead_zone_volts, -dead_zone_volts, per_sigma, key, start, table
+                )
             else:
-                above, below = seen > high, seen < low
-            outcome = int(above) - int(below)
-            total += outcome
-        votes[d] = total
-        if sticky:
-            last[d] = outcome
+                for b in range(batch):
+                    total += int(rises[b] > dead_zone_volts)
+                    total -= int(rises[b] < -dead_zone_volts)
+            votes[d] = total
 
 
 def compare(

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from hil.energy import ResistorEnergy
 from hil.errors import ConfigurationError
 from sim_backend.chip.adjustable import SIGMAS, AdjustableChip, Pattern
 from sim_backend.chip.config import DevicesConfig
@@ -72,13 +73,25 @@ def chip_around(
             "conductance_spread is for ideal programming; devices have a spread of their own: "
             "leave one of the two out"
         )
-    if devices.access is not None and devices.conduction.kind != "linear":
-        raise ConfigurationError(
-            f"access transistors in series with {devices.conduction.kind} devices are not "
-            "simulated in a network; set devices.conduction.kind to linear, or leave "
-            "devices.access out"
-        )
+    _check_conduction(inner, devices)
     drawn = devices.build().draw(
         n, window_siemens, lambda part, draw: lot.draw(f"devices-{part}", draw)
     )
     return class_for(ChipSubstrate, inner)(inner, devices, drawn, rng, window_siemens)
+
+
+def _check_conduction(inner: Inner, devices: DevicesConfig) -> None:
+    """Refuse devices whose curve would be left out without a word."""
+    kind = devices.conduction.kind
+    if kind == "linear":
+        return
+    if devices.access is not None:
+        raise ConfigurationError(
+            f"access transistors in series with {kind} devices are not simulated in a network; "
+            "set devices.conduction.kind to linear, or leave devices.access out"
+        )
+    if isinstance(inner.spec.energy, ResistorEnergy):
+        raise ConfigurationError(
+            f"the devices have a {kind} curve, but this {inner.spec.kind} network is one of "
+            "linear resistors; set devices.conduction.kind to linear to leave the curve out"
+        )

@@ -18,7 +18,7 @@ from sim_backend.devices import WriteCounts, check_in_window
 from sim_backend.generators import generator_array, generator_state
 from sim_backend.memristors.interface import Window
 from sim_backend.memristors.memristors import Memristors
-from sim_backend.memristors.model import DrawnDevices
+from sim_backend.memristors.model import DeviceModel, DrawnDevices
 from sim_backend.memristors.response import pulse_spread
 from sim_backend.memristors.rosenbrock import StepsError
 
@@ -44,6 +44,9 @@ class ChipSubstrate(Wrapper):
       a held voltage: what is faster than the hold averages out and is no part of the figure.
     * Every settled example is a reading of all devices: a drop from tail to head disturbs as a
       pulse up does.
+    * Access transistors (1T1R) are on while the network settles and while a device is programmed.
+      With y their conductance, the gradient by squared drops is too large by
+      ``((g + y) / y)**2``: rules that look at signs do not notice.
     * A write is counted where a call of ``pulse`` changed the conductance of a device it pulsed;
       several pulses in one call are one write, disturbances, drift and loads are none.
 
@@ -72,12 +75,7 @@ class ChipSubstrate(Wrapper):
     ) -> None:
         model = devices.build()
         noise = model.read_noise
-        nominal = model.pulses.nominal_siemens(window_siemens)
-        if not nominal > 0.0:
-            raise ConfigurationError(
-                "one pulse changes the conductance of these devices by nothing: raise "
-                "devices.pulses' step, amplitude or width"
-            )
+        nominal, spread = _one_pulse(model, window_siemens)
         volts = noise.relative_rms * inner.spec.max_input_volts
         super().__init__(
             inner,
@@ -86,7 +84,7 @@ class ChipSubstrate(Wrapper):
                 kind=f"{inner.spec.kind} chip",
                 window_siemens=window_siemens,
                 pulse_siemens=nominal,
-                pulse_spread=pulse_spread(model, window_siemens),
+                pulse_spread=spread,
                 noise_volts=float(np.hypot(inner.spec.noise_volts, volts)),
             ),
         )
@@ -232,3 +230,23 @@ class ChipSubstrate(Wrapper):
             up, down = read_directions(self.spec.topology, node_volts[ok])
             devices.disturb(up, down, share, self._rng)
             self._loaded_at_seconds = None
+
+
+def _one_pulse(model: DeviceModel, window_siemens: Window) -> tuple[float, float]:
+    """Nominal change by one pulse, siemens, and its relative spread.
+
+    Raises:
+        ConfigurationError: there is no change, or it cannot be worked out.
+    """
+    try:
+        nominal = model.pulses.nominal_siemens(window_siemens)
+        if nominal > 0.0:
+            return nominal, pulse_spread(model, window_siemens)
+    except StepsError as error:
+        raise ConfigurationError(
+            f"the answer of these devices to one pulse cannot be worked out: {error}"
+        ) from error
+    raise ConfigurationError(
+        "one pulse changes the conductance of these devices by nothing: raise the step, the "
+        "amplitude or the width in devices.pulses"
+    )

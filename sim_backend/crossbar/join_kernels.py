@@ -133,9 +133,8 @@ def factorise(join: Ints, below: Floats, weights: Floats, pivots: Floats) -> Non
             for k in range(j + 1):
                 pivots[(low + j) * m + low + k] = block[k, j]
         if high < m:
-            shape = (width, m - high)
-            below_corner = pivots[high * m + low :]
-            solve_triangular((True, True), shape, -1.0, pivots[corner:], m, below_corner, m)
+            rest = pivots[high * m + low :]
+            solve_triangular((True, True), (width, m - high), -1.0, pivots[corner:], m, rest, m)
 
 
 @njit(cache=True, error_model="numpy")

@@ -128,8 +128,8 @@ def eliminate(
     for chunk in prange(chunks):
         slots = np.empty(program.n_slots * LANES)
         raw = np.empty((program.n_ports + program.n_inner) * LANES)
-        one = np.empty((0 if is_kept else weights.shape[1]))
-        other = np.empty((0 if is_kept else ohms.shape[1]))
+        one = np.empty(0 if is_kept else weights.shape[1])
+        other = np.empty(0 if is_kept else ohms.shape[1])
         for group in range(chunk * n_groups // chunks, (chunk + 1) * n_groups // chunks):
             _fill(program, places[group], planes, slots)
             if is_kept:
@@ -160,8 +160,8 @@ def _voltages(
     n = program.n_ports
     for lane in range(LANES):
         at = places[lane, VECTOR]
-        for p in range(n):
-            volts[p * LANES + lane] = vectors[at + p, example]
+        for port in range(n):
+            volts[port * LANES + lane] = vectors[at + port, example]
     for k in range(program.n_inner - 1, -1, -1):
         s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = 0.0
         for a in range(program.first[k], program.first[k + 1]):
@@ -175,15 +175,15 @@ def _voltages(
             s5 += weights[q + np.uint64(5)] * volts[p + np.uint64(5)]
             s6 += weights[q + np.uint64(6)] * volts[p + np.uint64(6)]
             s7 += weights[q + np.uint64(7)] * volts[p + np.uint64(7)]
-        p = np.uint64((n + k) * LANES)
-        volts[p] = s0
-        volts[p + np.uint64(1)] = s1
-        volts[p + np.uint64(2)] = s2
-        volts[p + np.uint64(3)] = s3
-        volts[p + np.uint64(4)] = s4
-        volts[p + np.uint64(5)] = s5
-        volts[p + np.uint64(6)] = s6
-        volts[p + np.uint64(7)] = s7
+        to = np.uint64((n + k) * LANES)
+        volts[to] = s0
+        volts[to + np.uint64(1)] = s1
+        volts[to + np.uint64(2)] = s2
+        volts[to + np.uint64(3)] = s3
+        volts[to + np.uint64(4)] = s4
+        volts[to + np.uint64(5)] = s5
+        volts[to + np.uint64(6)] = s6
+        volts[to + np.uint64(7)] = s7
         if extra.size:
             for lane in range(LANES):
                 volts[(n + k) * LANES + lane] += extra[k * LANES + lane]

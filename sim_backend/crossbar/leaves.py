@@ -47,9 +47,9 @@ def leaf_shapes(rows: int, cols: int) -> tuple[LeafShape, ...]:
     found, kind_of = np.unique(kinds, axis=0, return_inverse=True)
     shapes = []
     for kind, (height, width, has_right, has_top) in enumerate(found):
-        blocks = np.flatnonzero(kind_of.ravel() == kind)
-        short = -blocks.size % LANES
-        blocks = np.concatenate([blocks, np.full(short, blocks[-1])]).reshape(-1, LANES)
+        alike = np.flatnonzero(kind_of.ravel() == kind)
+        short = -alike.size % LANES
+        blocks = np.concatenate([alike, np.full(short, alike[-1])]).reshape(-1, LANES)
         program = leaf_program(int(height), int(width), bool(has_right), bool(has_top))
         shapes.append(LeafShape(program, blocks, np.ascontiguousarray(places[blocks])))
     return tuple(shapes)

@@ -41,6 +41,9 @@ _RATIO_AS_IS = 1.6
 """Largest slope over base conductance up to which the present factor is kept."""
 _RATIO_ALONE = 60.0
 """The same, beyond which examples are solved one by one."""
+_STEEP = 10.0
+"""Slope times resistance of the wires from which on the linear crossbar is no start."""
+_BISECTIONS = 30
 _VALUES = 1 << 23
 """Devices times examples that are worked on at once, to bound memory."""
 
@@ -61,7 +64,8 @@ def settle(factor: Factor, planes: Planes, conduction: Conduction, port_volts: F
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         for low in range(0, batch, at_once):
             part = slice(low, low + at_once)
-            _solve_part(factor, planes, conduction, port_volts[part], tuple(x[part] for x in found))
+            out = found[0][part], found[1][part], found[2][part], found[3][part]
+            _solve_part(factor, planes, conduction, port_volts[part], out)
     return found
 
 
@@ -131,14 +135,14 @@ class _Iteration:
             best = np.nanmax(np.where(slope > 0.0, slope / least, 1.0))
         if len(slope) > 1 and best > _RATIO_ALONE:
             return False
-        if now > _RATIO_AS_IS and now > _RATIO_AS_IS * best or (slope < self._base).any():
+        if now > _RATIO_AS_IS * max(1.0, best) or (slope < self._base).any():
             self._base = np.ascontiguousarray(least)
             self._factor = Factor((self._base, *self._planes[1:]))
         return True
 
     def run(self) -> bool:
         """Iterate; False if this had better be done example by example."""
-        self._drops = drops = self._respond(self._drops)
+        self._drops = drops = self._start()
         size = np.inf
         for _ in range(_STEPS):
             slope = self._conduction.slope_siemens(drops, self._planes[0])
@@ -155,6 +159,26 @@ class _Iteration:
             drops = self._step(drops, residual, slope, min(0.1, float(size)))
             self._drops = drops
         return True
+
+    def _start(self) -> Floats:
+        """Drops of the linear crossbar, but no more current than the wires let through.
+
+        From far up a steep curve Newton's method comes down by one e-fold of it a step.
+        """
+        drops = self._respond(self._drops)
+        siemens, words, bits = self._planes
+        path_ohms = np.cumsum(1.0 / words, axis=1) + np.cumsum(1.0 / bits[::-1], axis=0)[::-1]
+        slope = self._conduction.slope_siemens(drops, siemens)
+        if (slope * path_ohms <= _STEEP).all():
+            return drops
+        low, high = np.zeros_like(drops), np.abs(drops)
+        for _ in range(_BISECTIONS):
+            middle = 0.5 * (low + high)
+            amps = np.abs(self._conduction.amps(middle, siemens))
+            too_far = ~(amps * path_ohms + middle <= np.abs(drops))
+            high = np.where(too_far, middle, high)
+            low = np.where(too_far, low, middle)
+        return np.copysign(high, drops)
 
     def _step(self, drops: Floats, residual: Floats, slope: Floats, share: float) -> Floats:
         """Newton's step, halved for every example that it would leave worse off."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -46,7 +48,7 @@ def tiles(table: Ints, corner: int) -> Ints:
     found = []
     for k, (n, shared) in enumerate(table[:, [PORTS, SHARED]].tolist()):
         bounds = sorted({*range(0, n, _TILE), n, corner})
-        ranges = list(zip(bounds[:-1], bounds[1:], strict=True))
+        ranges = list(pairwise(bounds))
         for i0, i1 in ranges:
             for j0, j1 in ranges:
                 if j0 <= i0 and (corner == 0 or (i0 >= corner and j1 <= corner)):

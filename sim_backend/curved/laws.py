@@ -19,7 +19,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 from numpy.typing import NDArray
 
 from sim_backend.memristors.conduction import Conduction, Cubic, Linear, Sinh
@@ -97,9 +97,10 @@ def sinh_cosh(x: float) -> tuple[float, float]:
     return 2.0 * half * np.sqrt(1.0 + half * half), 2.0 * half * half
 
 
-@njit(cache=True, error_model="numpy", parallel=True)
+@njit(cache=True, error_model="numpy")
 def _fill_features(kind: int, parameter: float, volts: Floats, features: Floats) -> None:
-    for b in prange(volts.shape[0]):
+    # By one thread: waking others takes longer.
+    for b in range(volts.shape[0]):
         if kind == CUBIC:
             for i in range(volts.shape[1]):
                 x = volts[b, i]

@@ -266,6 +266,9 @@ class CurvedNetwork:
             residual = self._mixing.step([volts[i] for i in kept], swept, self.options.tolerance)
             if not np.any(residual > self.options.tolerance):
                 break
+        # Within the windows of ideal diodes, which an extrapolated state may leave a little.
+        for place, i in enumerate(kept):
+            volts[i][:] = swept[place]
         for answer in volts:
             residual[~np.isfinite(answer).all(axis=1)] = np.nan
         return residual + np.where(lost.max(axis=0) <= self.options.tolerance, 0.0, np.nan)

@@ -67,8 +67,8 @@ def half_selected(counts: Counts) -> tuple[Counts, Counts]:
         Pulses up and pulses down, each (n_rows, n_columns) and not negative, that go to other
         devices in the same row or column.
     """
-    up, down = np.maximum(counts, 0), np.maximum(-counts, 0)
-    return _others(up), _others(down)
+    up = np.maximum(counts, 0)
+    return _others(up), _others(up - counts)
 
 
 def third_selected(counts: Counts) -> tuple[Counts, Counts]:
@@ -83,12 +83,15 @@ def third_selected(counts: Counts) -> tuple[Counts, Counts]:
     Returns:
         Disturbances up and down, each (n_rows, n_columns) and not negative.
     """
-    up, down = np.maximum(counts, 0), np.maximum(-counts, 0)
+    up = np.maximum(counts, 0)
+    down = up - counts
     near_up, near_down = _others(up), _others(down)
     return near_up + (down.sum() - near_down - down), near_down + (up.sum() - near_up - up)
 
 
 def _others(pulses: Counts) -> Counts:
     row, column = pulses.sum(axis=1, keepdims=True), pulses.sum(axis=0, keepdims=True)
-    others: Counts = row + column - 2 * pulses
+    others: Counts = row + column
+    others -= pulses
+    others -= pulses
     return others

@@ -14,6 +14,7 @@ xi)`` downwards.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
@@ -91,28 +92,25 @@ class ExponentialStep:
         counts: Counts,
         rng: np.random.Generator,
         share: float = 1.0,
-        merged: float | Floats = 1.0,
     ) -> Floats:
         """See :class:`sim_backend.memristors.interface.PulseModel`."""
         result = np.array(siemens, np.float64)
-        _apply(
-            result,
-            counts.astype(np.int64),
-            chip.low_siemens,
-            chip.high_siemens,
-            chip.zero_siemens,
-            chip.up_siemens,
-            chip.down_siemens,
-            chip.range_siemens,
-            (self.up_factor, self.up_exponent),
-            (self.down_factor, -self.down_exponent),
-            2.0 * self.slope,
-            self.offset,
-            self.steps.cycle_spread,
-            share,
-            np.full(result.shape, merged),
-            rng,
-        )
+        _pulse(result, counts.astype(np.int64), self._law(chip), share, rng)
+        return result
+
+    def disturb(
+        self,
+        chip: ExponentialStepChip,
+        siemens: Floats,
+        up: Counts,
+        down: Counts,
+        rng: np.random.Generator,
+        share: float,
+    ) -> Floats:
+        """See :class:`sim_backend.memristors.interface.PulseModel`."""
+        result = np.array(siemens, np.float64)
+        counts = up.astype(np.int64), down.astype(np.int64)
+        _disturb(result, *counts, self._law(chip), share, rng)
         return result
 
     def step_siemens(self, chip: ExponentialStepChip, siemens: Floats, up: Bools) -> Floats:
@@ -133,27 +131,84 @@ class ExponentialStep:
         y_down = max(1.0 - self.down_factor * np.exp(-self.down_exponent * self.offset), 0.0)
         return float(0.5 * (up * y_up + down * y_down))
 
+    def _law(self, chip: ExponentialStepChip) -> _Law:
+        return _Law(
+            chip.low_siemens,
+            chip.high_siemens,
+            chip.zero_siemens,
+            chip.up_siemens,
+            chip.down_siemens,
+            chip.range_siemens,
+            self.up_factor,
+            self.down_factor,
+            self.up_exponent,
+            self.down_exponent,
+            2.0 * self.slope,
+            self.offset,
+            self.steps.cycle_spread,
+        )
+
+
+class _Law(NamedTuple):
+    """All that compiled code needs to know of devices; see :class:`ExponentialStep`."""
+
+    low: Floats
+    high: Floats
+    zero: Floats
+    up_siemens: Floats
+    down_siemens: Floats
+    range_siemens: Floats
+    up_factor: float
+    down_factor: float
+    up_exponent: float
+    down_exponent: float
+    twice_slope: float
+    offset: float
+    spread: float
+
 
 @njit(cache=True, error_model="numpy")
-def _apply(
-    siemens: Floats, counts: Counts, low: Floats, high: Floats, zero: Floats, up_siemens: Floats,
-    down_siemens: Floats, range_siemens: Floats, up: tuple[float, float],
-    down: tuple[float, float], slope: float, offset: float, spread: float, share: float,
-    merged: Floats, rng: np.random.Generator,
-) -> None:  # fmt: skip
-    """Change ``siemens`` by all pulses, device by device; the step is :meth:`step_siemens`."""
+def _step(law: _Law, i: int, now: float, up: bool) -> float:
+    """Size of a step; the same as :meth:`ExponentialStep.step_siemens`."""
+    z = law.twice_slope * (now - law.zero[i]) / max(law.range_siemens[i], _TINY) + law.offset
+    if up:
+        y = 1.0 - law.up_factor * np.exp(law.up_exponent * z)
+        return float(max(y, 0.0) * law.up_siemens[i])
+    y = 1.0 - law.down_factor * np.exp(-law.down_exponent * z)
+    return float(max(y, 0.0) * law.down_siemens[i])
+
+
+@njit(cache=True, error_model="numpy")
+def _pulse(
+    siemens: Floats, counts: Counts, law: _Law, share: float, rng: np.random.Generator
+) -> None:
+    """Change ``siemens`` by all pulses, device by device."""
     for i in range(siemens.size):
-        if counts[i] == 0:
-            continue
-        factor, exponent = up if counts[i] > 0 else down
-        full = (up_siemens[i] if counts[i] > 0 else -down_siemens[i]) * share * merged[i]
-        rms = spread / np.sqrt(merged[i])
-        per_siemens = slope / max(range_siemens[i], _TINY)
-        now = siemens[i]
+        now, up = siemens[i], counts[i] > 0
         for _ in range(abs(counts[i])):
-            z = per_siemens * (now - zero[i]) + offset
-            step = max(1.0 - factor * np.exp(exponent * z), 0.0) * full
-            if rms > 0.0:
-                step *= 1.0 + rms * rng.standard_normal()
-            now = min(max(now + step, low[i]), high[i])
+            step = share * _step(law, i, now, up)
+            if law.spread > 0.0:
+                step *= 1.0 + law.spread * rng.standard_normal()
+            now = min(max(now + step if up else now - step, law.low[i]), law.high[i])
+        siemens[i] = now
+
+
+@njit(cache=True, error_model="numpy")
+def _disturb(
+    siemens: Floats, up: Counts, down: Counts, law: _Law, share: float, rng: np.random.Generator
+) -> None:
+    """Change ``siemens`` by small pulses, device by device."""
+    for i in range(siemens.size):
+        now, rise, fall = siemens[i], 0.0, 0.0
+        parts = max(1, int(np.ceil(share * (up[i] + down[i]))))
+        for _ in range(parts):
+            if up[i] > 0:
+                rise = _step(law, i, now, True)
+            if down[i] > 0:
+                fall = _step(law, i, now, False)
+            move = (up[i] * rise - down[i] * fall) / parts
+            if law.spread > 0.0:
+                square = (up[i] * rise * rise + down[i] * fall * fall) / parts
+                move += law.spread * np.sqrt(square) * rng.standard_normal()
+            now = min(max(now + share * move, law.low[i]), law.high[i])
         siemens[i] = now

@@ -77,7 +77,6 @@ class PulseModel(Protocol[ChipT]):
         counts: Counts,
         rng: np.random.Generator,
         share: float = 1.0,
-        merged: float | Floats = 1.0,
     ) -> Floats:
         """Apply signed pulses.
 
@@ -87,8 +86,32 @@ class PulseModel(Protocol[ChipT]):
             counts: (n,) pulses; positive ones raise a conductance.
             rng: source of the spread from cycle to cycle.
             share: strength of every pulse relative to a full one, as in a half-selected device.
-            merged: so many pulses, above 0, are applied as one that is as large as all and as
-                spread as so many: many small disturbances at once.  Counts are then -1 to 1.
+
+        Returns:
+            (n,) new conductances, within the limits of the chip.
+        """
+        ...
+
+    def disturb(
+        self,
+        chip: ChipT,
+        siemens: Floats,
+        up: Counts,
+        down: Counts,
+        rng: np.random.Generator,
+        share: float,
+    ) -> Floats:
+        """Apply many pulses of a small share each, in no particular order.
+
+        Steps are taken to be the same for so many as have the strength of a full pulse.
+
+        Args:
+            chip: from :meth:`draw`.
+            siemens: (n,) conductances within the limits of the chip.
+            up: (n,) pulses up, not negative.
+            down: (n,) pulses down, not negative.
+            rng: source of the spread from cycle to cycle.
+            share: strength of each relative to a full pulse.
 
         Returns:
             (n,) new conductances, within the limits of the chip.

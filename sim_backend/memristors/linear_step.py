@@ -12,6 +12,7 @@ proportional to the distance from the bound (aihwkit: ConstantStep, LinearStep, 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -104,16 +105,14 @@ class LinearStep:
         counts: Counts,
         rng: np.random.Generator,
         share: float = 1.0,
-        merged: float | Floats = 1.0,
     ) -> Floats:
         """See :class:`sim_backend.memristors.interface.PulseModel`."""
         result = np.array(siemens, np.float64)
         at = np.flatnonzero(counts)
         part, before, pulses = take(chip, at), result[at], counts[at]
-        number = merged[at] if isinstance(merged, np.ndarray) else merged
 
         def step(some: LinearStepChip, now: Floats, up: Bools) -> Floats:
-            return self._one(some, now, up, share, number, rng)
+            return self._one(some, now, up, share, rng)
 
         if at.size and np.abs(pulses).max() > 1:
             end, done = self._at_once(part, before, pulses, share, rng)
@@ -123,6 +122,32 @@ class LinearStep:
             end = pulse_by_pulse(step, part, before, pulses)
         result[at] = end
         return result
+
+    def disturb(
+        self,
+        chip: LinearStepChip,
+        siemens: Floats,
+        up: Counts,
+        down: Counts,
+        rng: np.random.Generator,
+        share: float,
+    ) -> Floats:
+        """See :class:`sim_backend.memristors.interface.PulseModel`."""
+        now = np.array(siemens, np.float64)
+        parts = max(1, math.ceil(share * float(np.max(up + down, initial=0))))
+        for _ in range(parts):
+            x = now - chip.zero_siemens
+            full_up, full_down = chip.up_siemens, chip.down_siemens
+            step_up = full_up * (1.0 - chip.up_fall * x)
+            step_down = full_down * (1.0 - chip.down_fall * x)
+            now += share / parts * (up * step_up - down * step_down)
+            if self.steps.cycle_spread > 0.0:
+                if not self.additive_noise:
+                    full_up, full_down = step_up, step_down
+                rms = np.sqrt((up * full_up**2 + down * full_down**2) / parts)
+                now += self.steps.cycle_spread * share * rms * rng.standard_normal(now.size)
+            np.clip(now, chip.low_siemens, chip.high_siemens, out=now)
+        return now
 
     def _at_once(
         self, chip: LinearStepChip, before: Floats, pulses: Counts, share: float,
@@ -149,14 +174,14 @@ class LinearStep:
 
     def _one(
         self, chip: LinearStepChip, siemens: Floats, up: Bools, share: float,
-        merged: float | Floats, rng: np.random.Generator,
+        rng: np.random.Generator,
     ) -> Floats:  # fmt: skip
         """After one pulse, limits aside."""
-        step = share * merged * np.where(up, chip.up_siemens, -chip.down_siemens)
+        step = share * np.where(up, chip.up_siemens, -chip.down_siemens)
         fall = np.where(up, chip.up_fall, chip.down_fall)
         relative = 1.0 - fall * (siemens - chip.zero_siemens)
         if self.steps.cycle_spread > 0.0:
-            noise = self.steps.cycle_spread / np.sqrt(merged) * rng.standard_normal(siemens.size)
+            noise = self.steps.cycle_spread * rng.standard_normal(siemens.size)
             relative = relative + noise if self.additive_noise else relative * (1.0 + noise)
         return siemens + step * relative
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, TypeAlias
@@ -145,8 +144,10 @@ class Memristors:
         """
         answering = self._answering(counts)
         for at in _blocks(answering):
-            pulses = counts[at]
-            self._state.programmed_siemens[at] = self._pulsed(at, pulses, rng)
+            pulses, chip = counts[at], take(self.chip, at)
+            start = np.clip(self._drifted(at), chip.low_siemens, chip.high_siemens)
+            after = self.model.pulses.pulse(chip, start, pulses, rng)
+            self._state.programmed_siemens[at] = after
             self._state.programmed_at_seconds[at] = self._state.now_seconds
             if self._write_siemens > 0.0:
                 fresh = rng.standard_normal(pulses.size)
@@ -154,10 +155,9 @@ class Memristors:
         return answering
 
     def disturb(self, up: Counts, down: Counts, share: float, rng: np.random.Generator) -> None:
-        """Unwanted pulses of a small share each, those up first.
+        """Unwanted pulses of a small share each, in no particular order.
 
         They leave write noise and the course of drift as they are, unlike a device's own pulses.
-        So many are applied at once as have the strength of one full pulse at most.
 
         Args:
             up: (n,) pulses up, not negative.
@@ -165,17 +165,17 @@ class Memristors:
             share: strength of each, such as ``model.disturb.half_select_share``.
             rng: source of the spread from cycle to cycle.
         """
-        for counts, sign in ((up, 1), (down, -1)) if share > 0.0 else ():
-            for at in _blocks(self._answering(counts)):
-                number = counts[at].astype(np.float64)
-                parts = max(1, math.ceil(float(number.max()) * share))
-                signs = np.full(number.size, sign)
-                before = self._drifted(at)
-                after = self._pulsed(at, signs, rng, share, number / parts, parts)
-                if self.model.drift.none:
-                    self._state.programmed_siemens[at] = after
-                else:
-                    self._state.programmed_siemens[at] *= after / before
+        if share <= 0.0:
+            return
+        # Stuck devices may be among them: nobody sees what was programmed there.
+        for at in _blocks(np.flatnonzero(up + down)):
+            chip, before = take(self.chip, at), self._drifted(at)
+            start = np.clip(before, chip.low_siemens, chip.high_siemens)
+            after = self.model.pulses.disturb(chip, start, up[at], down[at], rng, share)
+            if self.model.drift.none:
+                self._state.programmed_siemens[at] = after
+            else:
+                self._state.programmed_siemens[at] *= after / before
 
     def read(self, times_seconds: NDArray[np.floating[Any]], rng: np.random.Generator) -> Floats:
         """Read at (m,) times that do not fall: (m, n) siemens, with noise and drift."""
@@ -255,22 +255,6 @@ class Memristors:
         if not self.model.stuck.none:
             pulsed &= ~self._drawn.stuck.stuck
         return np.flatnonzero(pulsed)
-
-    def _pulsed(
-        self,
-        at: Places,
-        counts: Counts,
-        rng: np.random.Generator,
-        share: float = 1.0,
-        merged: float | Floats = 1.0,
-        times: int = 1,
-    ) -> Floats:
-        """Conductances of the devices ``at`` after their pulses, given ``times`` over."""
-        chip = take(self.chip, at)
-        now = np.clip(self._drifted(at), chip.low_siemens, chip.high_siemens)
-        for _ in range(times):
-            now = self.model.pulses.pulse(chip, now, counts, rng, share, merged)
-        return now
 
 
 def _blocks(at: NDArray[np.intp]) -> Iterator[Places]:

@@ -154,7 +154,6 @@ class Vteam:
         counts: Counts,
         rng: np.random.Generator,
         share: float = 1.0,
-        merged: float | Floats = 1.0,
     ) -> Floats:
         """See :class:`sim_backend.memristors.interface.PulseModel`; ``share`` is one of width.
 
@@ -163,7 +162,7 @@ class Vteam:
         """
         result = np.array(siemens, np.float64)
         at = np.flatnonzero(counts)
-        pulses = np.abs(counts[at]) * (merged[at] if isinstance(merged, np.ndarray) else merged)
+        pulses = np.abs(counts[at]).astype(np.float64)
         if self.cycle_spread > 0.0:
             noise = self.cycle_spread * np.sqrt(pulses) * rng.standard_normal(at.size)
             pulses = np.maximum(pulses + noise, 0.0)
@@ -171,6 +170,19 @@ class Vteam:
         seconds = pulses * (share * self.pulse_seconds)
         result[at] = self.expose(take(chip, at), result[at], volts, seconds)
         return result
+
+    def disturb(
+        self,
+        chip: VteamChip,
+        siemens: Floats,
+        up: Counts,
+        down: Counts,
+        rng: np.random.Generator,
+        share: float,
+    ) -> Floats:
+        """See :class:`sim_backend.memristors.interface.PulseModel`; those up come first."""
+        raised = self.pulse(chip, siemens, up, rng, share)
+        return self.pulse(chip, raised, np.negative(down, dtype=np.int64), rng, share)
 
     def expose(self, chip: VteamChip, siemens: Floats, volts: Floats, seconds: Floats) -> Floats:
         """Apply a constant voltage each, positive ones towards off: pulses, reads, half-selects.

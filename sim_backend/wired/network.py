@@ -114,7 +114,8 @@ class WiredNetwork:
             else:
                 both = zip(self.blocks, self.wires, strict=True)
                 self._ports = tuple(self._make_ports(block, *ohms) for block, ohms in both)
-            self._equations = join(self._plan, self._ports)
+            with one_thread():
+                self._equations = join(self._plan, self._ports)
         return self._equations
 
     def settle(
@@ -135,7 +136,9 @@ class WiredNetwork:
             (phases, batch, n_nodes) volts, and (phases, batch) whether they are settled.
         """
         lines = np.asarray(input_volts, np.float64)
-        own = lines @ self.equations.inject + self.equations.constant
+        equations = self.equations
+        with one_thread():  # sums by several threads may end in other bits
+            own = lines @ equations.inject + equations.constant
         push = np.repeat(own[None], len(nudges_amps), axis=0)
         for phase, amps in enumerate(nudges_amps):
             if amps is not None:
@@ -190,7 +193,7 @@ class WiredNetwork:
         plan = self._plan
         equations = self.equations
         # An overflow is the matter of its example alone, which will not settle.
-        with one_thread(), np.errstate(over="ignore", invalid="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):
             kernels.settle(
                 equations,
                 plan.neurons,

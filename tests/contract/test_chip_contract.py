@@ -120,7 +120,7 @@ def test_spread_pulses_do_not_excuse_pulses_the_wrong_way() -> None:
     def turned() -> Substrate:
         substrate = chip(ASTRAY["noisy_cycles"])
         pulse = substrate._pulse
-        substrate._pulse = lambda counts: pulse(np.negative(counts))  # type: ignore[method-assign]
+        substrate._pulse = lambda counts: pulse(np.negative(counts))
         return substrate
 
     with pytest.raises(AssertionError, match="pulse"):

@@ -118,8 +118,6 @@ def test_a_state_of_another_chip_is_refused_and_nothing_loaded() -> None:
     train(one, 1)
     before = substrate_arrays(one.substrate)
     with pytest.raises(UsageError, match="nothing was loaded"):
-        one.substrate.load_state(  # type: ignore[attr-defined]
-            other.substrate.state_arrays()  # type: ignore[attr-defined]
-        )
+        one.substrate.load_state(other.substrate.state_arrays())
     for name, values in substrate_arrays(one.substrate).items():
         np.testing.assert_array_equal(values, before[name])

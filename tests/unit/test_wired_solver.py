@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numba
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -136,13 +137,36 @@ def test_many_hidden_nodes_settle_exactly() -> None:
     assert np.abs(left[:, 260:]).max() < 1e-13 * scale * 260
 
 
-def test_examples_do_not_depend_on_their_companions_by_a_bit(build: Build) -> None:
+def test_examples_do_not_depend_on_their_companions(build: Build) -> None:
     substrate = wire(build((7, 6), n_signals=8), 5.0, 5.0)
     inputs = np.random.default_rng(5).uniform(-1.0, 1.0, (40, 8))
     together = substrate.settle(Drive(inputs)).node_volts
     for b in (0, 17, 39):
         alone = substrate.settle(Drive(inputs[b : b + 1])).node_volts
         np.testing.assert_allclose(together[b], alone[0], rtol=0.0, atol=1e-14)
+
+
+def test_a_run_that_goes_on_and_one_resumed_have_equal_bits(build: Build) -> None:
+    """Whatever they were programmed to before, and on as many threads as there are."""
+    built = build((17, 9), n_signals=40, n_outputs=5)
+    rng = np.random.default_rng(6)
+    siemens = built.substrate.read_conductance()
+    other = siemens * rng.uniform(0.9, 1.1, siemens.size)
+    inputs = rng.uniform(-1.0, 1.0, (20, 40))
+    states = []
+    before = numba.get_num_threads()
+    for threads, history in ((1, [other, siemens]), (2, [other, siemens]), (1, [siemens])):
+        numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
+        try:
+            substrate = wire(built, 5.0, 5.0)
+            for programmed in history:
+                substrate.load_conductance(programmed)
+                settled = substrate.settle(Drive(inputs))
+        finally:
+            numba.set_num_threads(before)
+        states.append(settled.node_volts)
+    np.testing.assert_array_equal(states[1], states[0])
+    np.testing.assert_array_equal(states[2], states[0])
 
 
 def test_a_node_that_would_float_is_refused(build: Build) -> None:

@@ -122,6 +122,50 @@ def test_a_run_resumes_bit_for_bit(build: Build) -> None:
     assert all(np.any(state[name] != later[name]) for name in state)
 
 
+def test_outcomes_of_comparators_are_part_of_the_state() -> None:
+    boards = [Rig(comparator={"hysteresis_volts": 1.0}).board for _ in range(2)]
+    volts = np.full((1, 2), 2.0)
+    strong = boards[0].accumulate_comparisons(Drive(0.01 * volts), Drive(volts), 0.0).votes
+    weak = (Drive(volts), Drive(0.99 * volts))
+    assert not boards[1].accumulate_comparisons(*weak, 0.0).votes.any()
+    boards[1].load_state(boards[0].state_arrays())
+    kept = boards[1].accumulate_comparisons(*weak, 0.0).votes
+    assert strong.any()
+    np.testing.assert_array_equal(kept, strong)
+
+
+def test_sums_of_conductances_are_part_of_the_state() -> None:
+    """So that resuming reads nothing that was not read before."""
+    charging = {"settling": FULL["settling"], "timing": FULL["timing"]}
+    one, other = Rig(**charging), Rig(**charging)
+    found = one.read(inputs())
+    other.board.load_state(one.board.state_arrays())
+    np.testing.assert_array_equal(other.read(inputs()), found)
+    assert other.inner.reads == 0
+
+
+def test_whatever_programs_changes_how_nodes_charge(build: Build) -> None:
+    charging = {"settling": {"node_farads": 1e-7}, "timing": FULL["timing"]}
+    volts, nudge = np.full((2, 3), 0.1), np.full((2, 2), 1e-5)
+
+    def descend(board: Any) -> None:
+        states = board.settle_each([Drive(volts, nudge), Drive(volts, -nudge)])
+        terms = [Term(c, s.node_volts) for c, s in zip((1.0, -1.0), states, strict=True)]
+        board.descend(terms, [10.0, 10.0])
+
+    def load(board: Any) -> None:
+        board.load_conductance(np.full(25, 5e-4))
+
+    for program in (descend, load):
+        board, fresh = around(build, charging), around(build, charging)
+        before = board.settle(Drive(volts)).node_volts
+        program(board)
+        after = board.settle(Drive(volts)).node_volts
+        fresh.load_conductance(board.read_conductance())
+        np.testing.assert_allclose(after, fresh.settle(Drive(volts)).node_volts, rtol=1e-12)
+        assert np.abs(after - before).max() > 1e-6
+
+
 def test_a_state_that_does_not_fit_is_refused_whole(build: Build) -> None:
     board = around(build, FULL)
     learn(board, 1)

@@ -58,6 +58,26 @@ def test_phases_of_an_exchange_follow_each_other() -> None:
         np.testing.assert_allclose(state.node_volts[:, N_INPUTS:], at, rtol=1e-12)
 
 
+def test_an_example_that_fails_in_one_phase_charges_from_zero_in_the_next() -> None:
+    rig = Rig(**BOARD)
+    failing = inputs()
+    failing[1, 0] = 0.125
+    states = rig.board.settle_each([Drive(failing), Drive(inputs())])
+    np.testing.assert_array_equal(states[0].ok, [True, False, True, True])
+    assert states[1].ok.all()
+    goal = rig.inner.steady(Drive(inputs()))[1]
+    np.testing.assert_allclose(states[1].node_volts[1, N_INPUTS:], goal * (1.0 - left(rig)))
+
+
+def test_after_a_comparison_no_state_is_the_last_one() -> None:
+    rig = Rig(**BOARD)
+    free = rig.board.settle(Drive(inputs()))
+    rig.board.accumulate_comparisons(Drive(inputs()), Drive(inputs(), NUDGE), 0.0, free)
+    found = rig.board.settle(Drive(inputs()), free).node_volts[:, N_INPUTS:]
+    expected = rig.inner.steady(Drive(inputs())) * (1.0 - left(rig))
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
 def test_some_examples_of_the_last_phase_start_where_they_were() -> None:
     rig = Rig(**BOARD, adc={"noise_volts": 1e-9})
     free = rig.board.settle(Drive(inputs()))

@@ -110,6 +110,27 @@ def test_noise_differs_from_device_to_device_and_from_comparison_to_comparison()
     assert np.var(draws) == pytest.approx(64.0, rel=0.05)
 
 
+def test_what_is_not_a_number_is_survived() -> None:
+    rise = np.full((3, 2), np.nan)
+    assert np.abs(lone(rise, noise_volts=1e-3)).max() <= 3
+    assert not lone(rise).any()
+
+
+def test_hysteresis_with_noise_flips_as_often_as_the_normal_distribution_says() -> None:
+    """From +1 with probability Phi((-h/2 - d) / s), back with Phi((d - h/2) / s)."""
+    noise, width, rise, batch = 1e-3, 1e-3, 2e-4, 4000
+    last = np.ones(200, np.int8)
+    votes = lone(
+        np.full((batch, 200), rise), noise_volts=noise, hysteresis_volts=width, last=last, key=3
+    )
+    down, up = ndtr((-width / 2 - rise) / noise), ndtr((rise - width / 2) / noise)
+    mean = (up - down) / (up + down)
+    # A Markov chain of two states: its correlation makes the mean less certain.
+    memory = 1.0 - up - down
+    sigma = np.sqrt((1.0 - mean**2) * (1.0 + memory) / (1.0 - memory) / votes.size / batch)
+    assert abs(votes.mean() / batch - mean) < 4.0 * sigma
+
+
 def test_hysteresis_keeps_the_last_outcome_within_its_width() -> None:
     width = 2e-3
     steps = 1e-3 * np.array([0.5, 0.9, 1.1, 0.0, -0.9, -1.1, 0.9, -0.5, 1.1])
@@ -169,6 +190,17 @@ def test_failed_examples_do_not_vote() -> None:
     np.testing.assert_array_equal(result.ok, [True, False, False, True])
     rise = rises(rig, first, second)[[0, 3]]
     np.testing.assert_array_equal(result.votes, np.sign(rise).sum(axis=0))
+
+
+def test_an_example_that_fails_in_one_phase_does_not_vote() -> None:
+    rig = Rig(comparator={"offset_volts": 1e-12})
+    first, second = phases()
+    second.input_volts[1, 0] = 0.125
+    for pair in ((first, second), (second, first)):
+        result = rig.board.accumulate_comparisons(*pair, 0.0)
+        np.testing.assert_array_equal(result.ok, [True, False, True, True])
+        rise = rises(rig, *pair)[[0, 2, 3]]
+        np.testing.assert_array_equal(result.votes, np.sign(rise).sum(axis=0))
 
 
 def test_votes_do_not_depend_on_the_number_of_threads() -> None:

@@ -63,6 +63,25 @@ def test_noise_of_holds_and_readings_adds_in_squares() -> None:
     assert abs(np.corrcoef(errors[:-1].ravel(), errors[1:].ravel())[0, 1]) < 0.025
 
 
+def test_noise_of_a_hold_is_read_with_the_gain_of_its_converter() -> None:
+    rig = Rig(adc={"gain_spread": 0.4, "shared": False}, hold={"noise_volts": 1e-3})
+    gain = rig.drawn.adc_gain[N_INPUTS:]
+    spread = np.std(rig.read(np.tile(inputs(1), (20_000, 1))), axis=0)
+    np.testing.assert_allclose(spread, 1e-3 * np.abs(gain), rtol=0.03)
+    assert np.ptp(gain) > 0.3
+
+
+def test_the_last_code_stands_for_half_a_step_beyond_the_range() -> None:
+    step = least_step(6, 1.0)
+    for beyond, ok in ((0.45, True), (0.55, False)):
+        rig = Rig(adc={"bits": 6, "range_volts": 1.0}, supply={"upper_volts": 9.0})
+        volts = np.zeros((1, N_INPUTS))
+        volts[0, 1] = (1.0 + beyond * step) / rig.inner.weights[1].max()
+        settled = rig.board.settle(Drive(volts))
+        assert settled.ok[0] == ok
+        assert settled.node_volts[0, N_INPUTS:].max() == pytest.approx(1.0)
+
+
 def test_nonlinearity_is_that_of_the_converter() -> None:
     rig = Rig(adc={"bits": 16, "range_volts": 2.0, "inl_lsb": 50.0})
     step = least_step(16, 2.0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,6 +12,7 @@ from pydantic import ValidationError
 
 from hil.errors import ConfigurationError, SafetyError
 from hil.substrate import Drive
+from sim_backend.board.abilities import board_around
 from sim_backend.board.config import BoardConfig
 from sim_backend.board.converters import SHAPE_MEAN_SQUARES, least_step, nonlinearity
 from tests.unit.board.rig import N_INPUTS, N_OUTPUTS, Linear, Rig, inputs
@@ -138,13 +141,39 @@ def test_room_for_errors_is_made_and_given_back(
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_what_is_applied_stays_within_the_limits_of_the_network(dtype: str) -> None:
-    rig = Rig(dac={"gain_spread": 1e-3, "noise_volts": 0.1}, inner={"max_input_volts": 1.1})
+    """However unlucky the draw; 1.1 as float32 is more than 1.1."""
+    inner = Linear(max_input_volts=1.1)
+    config = BoardConfig()
+    drawn = config.draw(inner.spec.topology, np.random.default_rng(0))
+    drawn = dataclasses.replace(drawn, dac_gain=np.array([2.0, 0.5]))
+    board = board_around(inner, config, drawn, np.random.default_rng(0))
+    board.settle(Drive(np.array([[0.9, 0.9], [-0.9, 0.9], [0.4, 0.4]], dtype)))
+    sent = inner.drives[-1].input_volts
+    assert sent.dtype == dtype
+    assert np.abs(sent.astype(np.float64)).max() <= 1.1
+    np.testing.assert_allclose(sent, [[1.1, 0.45], [-1.1, 0.45], [0.8, 0.2]], rtol=1e-6)
+
+
+def test_codes_do_not_round_out_of_the_limits_of_the_network() -> None:
+    rig = Rig(dac={"bits": 4, "range_volts": 7.0}, inner={"max_input_volts": 3.6})
     limit = rig.board.spec.max_input_volts
-    volts = np.full((5000, N_INPUTS), limit, dtype)
-    volts = np.minimum(volts, np.nextafter(volts.dtype.type(limit), volts.dtype.type(0)))
+    assert limit == pytest.approx(3.1)
+    rig.board.settle(Drive(np.full((1, N_INPUTS), 3.09)))
+    np.testing.assert_allclose(applied(rig).input_volts, 3.0, rtol=1e-12)
+
+
+def test_levels_are_worked_out_anew_when_the_inputs_are_others() -> None:
+    rig = Rig(dac={"gain_spread": 0.1})
+    volts = inputs().astype(np.float32)
+    for given_volts in (volts, volts.astype(np.float64), volts):
+        rig.board.settle(Drive(given_volts))
+        assert applied(rig).input_volts.dtype == given_volts.dtype
+    volts *= 2.0  # in place
     rig.board.settle(Drive(volts))
-    assert applied(rig).input_volts.dtype == dtype
-    assert applied(rig).input_volts.max() <= 1.1
+    np.testing.assert_allclose(applied(rig).input_volts, volts * rig.drawn.dac_gain, rtol=1e-6)
+    again = applied(rig).input_volts
+    rig.board.settle(Drive(volts.copy()))
+    assert applied(rig).input_volts is again
 
 
 def test_errors_larger_than_the_limits_are_refused() -> None:

@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hil.errors import ConfigurationError, UsageError
+from hil.errors import ConfigurationError, ProgramError, UsageError
 from hil.substrate import Drive
 from sim_backend.chip.config import window_of
 from sim_backend.chip.making import chip_around, seen_window
 from sim_backend.lot import Lot
+from sim_backend.memristors.rosenbrock import StepsError
 from sim_backend.nodal.elements import Resistors
 from tests.unit.chip.chips import CUBES, WINDOW, chip, devices, graph_chip, layered
 
@@ -58,7 +59,7 @@ def test_the_network_sees_what_devices_are() -> None:
         substrate.pulse(rng(k).integers(-3, 4, N))
         seen = substrate.read_conductance()
         np.testing.assert_allclose(volts(substrate), exact_volts(seen), rtol=1e-9, atol=1e-12)
-        elements = substrate.circuit(INPUTS[0], None).elements  # type: ignore[attr-defined]
+        elements = substrate.circuit(INPUTS[0], None).elements
         drawn = np.concatenate([e.siemens for e in elements if isinstance(e, Resistors)])
         np.testing.assert_allclose(np.sort(drawn), np.sort(seen))
 
@@ -103,9 +104,7 @@ def test_time_passes_with_examples_and_pulses() -> None:
     assert substrate.now_seconds == pytest.approx(3 * 3.0)
     substrate.settle_each([Drive(INPUTS), Drive(INPUTS[:2])])
     assert substrate.now_seconds == pytest.approx(8 * 3.0)
-    substrate.accumulate_comparisons(  # type: ignore[attr-defined]
-        Drive(INPUTS), Drive(INPUTS), 0.0
-    )
+    substrate.accumulate_comparisons(Drive(INPUTS), Drive(INPUTS), 0.0)
     assert substrate.now_seconds == pytest.approx(14 * 3.0)
     counts = np.zeros(N, np.int32)
     counts[:3] = 4, -5, 1
@@ -150,7 +149,7 @@ def test_read_noise_is_one_sample_a_phase() -> None:
 def test_phases_that_are_compared_see_noise_of_their_own() -> None:
     silent, noisy = chip({}), chip({"read_noise": {"white_relative_rms": 0.02}})
     drive = Drive(INPUTS)
-    votes = [s.accumulate_comparisons(drive, drive, 0.0) for s in (silent, noisy)]  # type: ignore[attr-defined]
+    votes = [s.accumulate_comparisons(drive, drive, 0.0) for s in (silent, noisy)]
     np.testing.assert_array_equal(votes[0].votes, 0)
     assert np.count_nonzero(votes[1].votes) > 0
     assert votes[1].ok.all()
@@ -264,11 +263,24 @@ def test_parts_that_do_not_fit_are_refused() -> None:
         (ideal, 0.1, WINDOW, "spread of their own"),
         (access, 0.0, WINDOW, "seen_window"),
         (curved, 0.0, (1e-9, 1.0), "not simulated"),
+        (devices("prezioso-2015"), 0.0, (1e-9, 1.0), "linear resistors"),
         (slow, 0.0, WINDOW, "by nothing"),
         (None, 0.1, WINDOW, "seen_window"),
     ):
         with pytest.raises(ConfigurationError, match=words):
             chip_around(layered(inner), config, spread, Lot(), rng(), WINDOW)
+
+
+def test_pulses_that_cannot_be_worked_out_are_program_errors(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*_: object) -> None:
+        raise StepsError("too many steps")
+
+    substrate = chip({})
+    monkeypatch.setattr(substrate._memristors, "pulse", fail)
+    with pytest.raises(ProgramError, match="25 pulses could not be worked out: too many steps"):
+        substrate.pulse(np.ones(N, np.int32))
 
 
 def test_a_closed_chip_closes_its_network() -> None:

@@ -49,8 +49,8 @@ def test_keys_change_what_a_preset_says() -> None:
     )
     known = device("reram-es")
     assert found.stuck.high == 0.05
-    assert found.pulses.cycle_spread == 0.0  # type: ignore[union-attr]
-    assert found.pulses.step_weight == known.pulses.step_weight  # type: ignore[union-attr]
+    assert found.pulses.cycle_spread == 0.0
+    assert found.pulses.step_weight == known.pulses.step_weight
     assert found.write_noise_relative == known.write_noise_relative
     assert found.phase_seconds == 2e-6
     assert found.access is not None
@@ -60,7 +60,7 @@ def test_a_table_of_another_kind_replaces_the_presets() -> None:
     found = parse({"preset": "reram-es", "pulses": {"kind": "ideal_step", "step_weight": 0.01}})
     assert found.pulses.kind == "ideal_step"
     found = parse({"preset": "reram-es", "pulses": {"kind": "exponential_step", "offset": 0.25}})
-    assert found.pulses.offset == 0.25  # type: ignore[union-attr]
+    assert found.pulses.offset == 0.25
 
 
 def test_a_file_of_ones_own(tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ def test_others_are_disturbed_within_their_crossbar(scheme: str) -> None:
                     turned = -1  # V/3 the other way round
                 pulses = turned * counts[start + k]
                 (up if pulses > 0 else down)[start + other] += abs(pulses)
-    disturb = Disturb(scheme=scheme)  # type: ignore[arg-type]
+    disturb = Disturb(scheme=scheme)
     found = selected_with(TOPOLOGY, counts, disturb)
     np.testing.assert_array_equal(found, (up, down))
 

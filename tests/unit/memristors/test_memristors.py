@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from sim_backend.memristors.access import Access
 from sim_backend.memristors.disturb import Disturb, half_selected
 from sim_backend.memristors.drift import Drift
+from sim_backend.memristors.exponential_step import ExponentialStep
 from sim_backend.memristors.linear_step import LinearStep, soft_bounds
 from sim_backend.memristors.memristors import DeviceModel, Memristors
 from sim_backend.memristors.read_noise import Flicker, ReadNoise, Telegraph
@@ -126,6 +129,64 @@ def test_disturbances_are_small_pulses_that_leave_drift_and_write_noise_alone() 
     disturbed = devices.siemens()
     devices.disturb(up, down, 0.0, rng())
     np.testing.assert_array_equal(devices.siemens(), disturbed)
+
+
+EXPONENTIAL = ExponentialStep(Steps(0.005, cycle_spread=2.0), -1.2, -0.1, 5.0, 5.0, -0.5, -0.5)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        EXPONENTIAL,
+        soft_bounds(Steps(0.005, cycle_spread=2.0)),
+        soft_bounds(Steps(0.005, cycle_spread=2.0), additive_noise=True),
+    ],
+)
+@pytest.mark.parametrize("share", [1e-3, 0.02])
+def test_disturbances_at_once_are_those_one_by_one(model: Any, share: float) -> None:
+    """300 of them: up to six full pulses, each of which is worked out anew."""
+    chip = model.draw(N, WINDOW, rng())
+    start = np.full(N, 3e-5)
+    odd = np.arange(N) % 2
+    up, down = np.where(odd, 300, 100), np.where(odd, 0, 200)
+    one_by_one = model.pulse(chip, start, up // 2, rng(1), share)
+    one_by_one = model.pulse(chip, one_by_one, -down, rng(2), share)
+    one_by_one = model.pulse(chip, one_by_one, up - up // 2, rng(3), share)
+    at_once = model.disturb(chip, start, up, down, rng(4), share)
+    for part in (slice(0, None, 2), slice(1, None, 2)):
+        error = np.hypot(one_by_one[part].std(), at_once[part].std()) / np.sqrt(N / 2)
+        gap = at_once[part].mean() - one_by_one[part].mean()
+        assert abs(gap) <= 5 * error + 0.01 * abs(one_by_one[part].mean() - 3e-5)
+        assert at_once[part].std() == pytest.approx(one_by_one[part].std(), rel=0.08)
+
+
+def test_disturbances_stop_at_limits() -> None:
+    for model in (EXPONENTIAL, soft_bounds(Steps(0.05, cycle_spread=2.0)), IDEAL):
+        chip = model.draw(3, WINDOW, rng())
+        ends = np.array([WINDOW[0], 5e-5, WINDOW[1]])
+        after = model.disturb(chip, ends, np.zeros(3, int), np.full(3, 10**5), rng(), 0.1)
+        assert (after >= WINDOW[0]).all()
+        assert after.max() < 1.1 * WINDOW[0]
+        np.testing.assert_array_equal(
+            model.disturb(chip, ends, np.zeros(3, int), np.zeros(3, int), rng(), 0.1), ends
+        )
+
+
+def test_drawn_arrays_and_state_are_told_apart() -> None:
+    devices = chip(FULL, 60)
+    drawn, state = devices.drawn_arrays(), devices.state_arrays()
+    assert not drawn.keys() & state.keys()
+    devices.pulse(np.ones(60, int), rng(1))
+    devices.read(np.array([1.0]), rng(2))
+    for name, values in devices.drawn_arrays().items():
+        np.testing.assert_array_equal(values, drawn[name])
+    moved = {
+        name for name, values in devices.state_arrays().items() if (values != state[name]).any()
+    }
+    assert {"state/programmed_siemens", "noise/flicker", "state/now_seconds"} <= moved
+    other = Memristors(FULL, WINDOW, np.full(60, 5e-5), rng(77), devices.drawn)
+    other.load_state(devices.state_arrays())
+    np.testing.assert_array_equal(other.siemens(), devices.siemens())
 
 
 def test_half_selected_devices_are_those_in_row_or_column() -> None:
