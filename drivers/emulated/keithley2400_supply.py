@@ -150,7 +150,7 @@ class Supply:
         self.apply()
 
     def set_function(self, function: str) -> None:
-        """Source volts or amps; the output goes off when that changes (manual, page 18-73)."""
+        """Source volts or amps; the output goes off when that changes."""
         if function != self.function:
             self.switch(False)
             self.function = function

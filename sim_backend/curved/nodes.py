@@ -251,29 +251,58 @@ def rest(
 
 
 @njit(cache=True, forceinline=True, error_model="numpy")
-def loss(
-    kind: int, parameter: float, c: Floats, amplifier: Floats, largest: float,
-    volts: Floats, response: Floats,
-) -> float:  # fmt: skip
-    """Rounding error of :func:`rest`, relative to ``largest`` volts.
+def _left_over(
+    kind: int, parameter: float, gain: float, c: Floats, j: int, diodes: int, neuron: Floats,
+    v: float,
+) -> tuple[float, float]:  # fmt: skip
+    """Volts that node ``j`` is off its rest voltage, and the slope of ``-R`` there."""
+    value, slope = _flow(kind, parameter, gain, c, j, v)
+    if diodes != WINDOW:
+        up = neuron[2, j] * np.exp((v - neuron[1, j]) / neuron[3, j])
+        down = neuron[2, j] * np.exp((neuron[0, j] - v) / neuron[3, j])
+        value -= up - down
+        slope -= (up + down) / neuron[3, j]
+    else:
+        # An ideal diode takes what would drive the node out of its window.
+        if v == neuron[0, j] and value < 0.0:
+            value = 0.0
+        if v == neuron[1, j] and value > 0.0:
+            value = 0.0
+    return -value / slope, -slope
 
-    Products of hyperbolic functions cancel where a column lies near its rows and both far from
-    0 V; powers do not cancel to speak of.
+
+@njit(cache=True, forceinline=True, error_model="numpy")
+def loss(
+    kind: int, parameter: float, c: Floats, amplifier: Floats, diodes: int, neuron: Floats,
+    largest: float, volts: Floats, response: Floats,
+) -> float:  # fmt: skip
+    """What is left of :func:`rest` to do and what it lost to rounding, relative.
+
+    The scale is ``largest`` volts, or the largest of ``volts``.  Products of hyperbolic functions
+    cancel where a column lies near its rows and both far from 0 V; powers do not cancel to speak
+    of.
     """
-    if kind == CUBIC or largest == 0.0:
-        return 0.0
-    worst = 0.0
-    sinh, more = sinh_cosh(parameter * largest)
-    share = sinh / (1.0 + more)
+    scale = largest
     for j in range(volts.size):
-        gain = amplifier[0, j]
-        s, more = sinh_cosh(parameter * volts[j])
-        terms = c[1, j] * (share * (1.0 + more) + abs(s))
-        if c[3, j] > 0.0:
-            s, more = sinh_cosh(parameter * gain * volts[j])
-            terms += c[3, j] * (share * (1.0 + more) + abs(s))
-        worst = max(worst, _EPS * terms * response[j] / largest)
-    return worst
+        scale = max(scale, abs(volts[j]))
+    if not scale > 0.0:
+        return scale
+    worst = 0.0
+    for j in range(volts.size):
+        off, slope = _left_over(
+            kind, parameter, amplifier[0, j], c, j, diodes, neuron, volts[j]
+        )  # fmt: skip
+        worst = max(worst, abs(off))
+        if kind != CUBIC and response[j] > 0.0:
+            sinh, more = sinh_cosh(parameter * largest)
+            share = sinh / (1.0 + more)
+            s, more = sinh_cosh(parameter * volts[j])
+            terms = c[1, j] * (share * (1.0 + more) + abs(s))
+            if c[3, j] > 0.0:
+                s, more = sinh_cosh(parameter * amplifier[0, j] * volts[j])
+                terms += c[3, j] * (share * (1.0 + more) + abs(s))
+            worst = max(worst, _EPS * terms / slope)
+    return worst / scale
 
 
 @njit(cache=True, error_model="numpy", parallel=True)
@@ -306,4 +335,6 @@ def rest_batch(
         response = np.empty(n)
         combine(kind, parameter, fed[b], fed_total, drawn[b], drawn_total, amplifier, push[b], c)
         rest(kind, parameter, c, amplifier, diodes, neuron, volts[b], response)
-        lost[b] = loss(kind, parameter, c, amplifier, largest[b], volts[b], response)
+        lost[b] = loss(
+            kind, parameter, c, amplifier, diodes, neuron, largest[b], volts[b], response
+        )  # fmt: skip

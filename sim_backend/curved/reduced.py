@@ -278,7 +278,9 @@ def solve_reduced(
                 ascent = 0.0
                 for k in range(n_out):
                     ascent += step[k] * f[k]
-            lost = loss(kind, parameter, c, amplifier, largest[s], v, response)
+            lost = loss(
+                kind, parameter, c, amplifier, diodes, neuron, largest[s], v, response
+            )  # fmt: skip
             lost += _lost_outputs(kind, parameter, between, features, total, o, largest[s])
             summed = lost
             for j in range(n_hidden):

@@ -314,6 +314,12 @@ def test_the_circuit_drawn_has_the_levels_that_are_applied(build: Build) -> None
     assert board.node_names() == board.inner.node_names()
 
 
+def test_times_alone_leave_a_board_off() -> None:
+    assert BoardConfig.model_validate({"timing": FULL["timing"], "hold": {"banks": 2}}).is_off
+    for part in set(FULL) - {"timing"}:
+        assert not BoardConfig.model_validate({"timing": FULL["timing"], part: FULL[part]}).is_off
+
+
 def test_closing_a_board_closes_its_network() -> None:
     rig = Rig()
     rig.board.close()

@@ -52,7 +52,7 @@ def layered(
             "g_max_siemens": window[1],
         }
     )
-    return config.make(order(precision, sizes, (False,) * (len(hidden) + 1)))
+    return config.exact(order(precision, sizes, (False,) * (len(hidden) + 1)))
 
 
 def chip(
@@ -91,7 +91,7 @@ def graph_chip(table: dict[str, Any] | str) -> ChipSubstrate:
         }
     )
     found = chip_around(
-        network.make(order()), config, 0.0, Lot((1,)), np.random.default_rng(3), window
+        network.exact(order()), config, 0.0, Lot((1,)), np.random.default_rng(3), window
     )
     assert isinstance(found, ChipSubstrate)
     return found
