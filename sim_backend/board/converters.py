@@ -141,7 +141,7 @@ class Sources(Converter):
 
     def _cut(self, levels: Floats) -> Floats:
         kind = levels.dtype.type
-        limit = kind(self._limit)
+        limit = kind(min(self._limit, float(np.finfo(kind).max)))
         if float(limit) > self._limit:
             limit = np.nextafter(limit, kind(0.0))
         return np.clip(levels, -limit, limit)

@@ -116,7 +116,7 @@ def test_a_graph_behind_a_board() -> None:
     def made() -> Substrate:
         rng = np.random.default_rng(1)
         order = Order(3, 2, (False,) * config.n_crossbars, 1.0, "float64", 2, rng)
-        return around(config.make(order), EVERYTHING)
+        return around(config.make(order).substrate, EVERYTHING)
 
     check_substrate(made)
 

@@ -154,6 +154,14 @@ def test_what_is_applied_stays_within_the_limits_of_the_network(dtype: str) -> N
     np.testing.assert_allclose(sent, [[1.1, 0.45], [-1.1, 0.45], [0.8, 0.2]], rtol=1e-6)
 
 
+def test_sources_without_a_limit_have_errors_too() -> None:
+    limit = 2.0 * float(np.finfo(np.float32).max)
+    rig = Rig(dac={"gain_spread": 0.1}, inner={"max_input_volts": limit})
+    applied_drive = rig.board._without_noise(Drive(inputs().astype(np.float32)))
+    expected = inputs() * rig.drawn.dac_gain
+    np.testing.assert_allclose(applied_drive.input_volts, expected, rtol=1e-6)
+
+
 def test_codes_do_not_round_out_of_the_limits_of_the_network() -> None:
     rig = Rig(dac={"bits": 4, "range_volts": 7.0}, inner={"max_input_volts": 3.6})
     limit = rig.board.spec.max_input_volts
