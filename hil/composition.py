@@ -36,6 +36,7 @@ from hil.model import Model
 from hil.scheduler import Scheduler
 from hil.substrate import ReadsConductance, Substrate
 from hil.training import Evaluation, Progress, Trainer
+from sim_backend.chip.config import as_table
 from sim_backend.governor import ThreadGovernor
 from sim_backend.graph.config import NodalConfig
 from sim_backend.graph.netlist import NetlistConfig, inline
@@ -365,6 +366,8 @@ def _set(values: dict[str, Any], key: str, value: Any) -> None:
     *tables, last = key.split(".")
     node = values
     for name in tables:
+        if name == "devices":
+            node[name] = as_table(node.get(name, {}))
         node = node.setdefault(name, {})
         if not isinstance(node, dict):
             raise ConfigurationError(f"{key}: {name} is a value, not a table; see: hil config show")

@@ -46,6 +46,10 @@ class EnergyModel(Protocol):
         """Batch-summed ``sum_k c_k dE/dtheta(phase k)`` for every device, (n_devices,)."""
         ...
 
+    def local_gradient_volts2(self, drop_volts: Floats) -> Floats:
+        """``dE/dtheta`` of one device at drops of any shape, without its group's weight."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Factors:
@@ -153,6 +157,10 @@ class ResistorEnergy:
                 part = _edge_contrast(group.tails, group.heads, terms)
             parts.append(part.dtype.type(weight) * part)
         return np.concatenate(parts)
+
+    def local_gradient_volts2(self, drop_volts: Floats) -> Floats:
+        """See :meth:`EnergyModel.local_gradient_volts2`; eq. (4.6)."""
+        return np.asarray(0.5 * np.square(drop_volts))
 
 
 def _edge_contrast(tails: IntArray, heads: IntArray, terms: Sequence[Term]) -> Floats:

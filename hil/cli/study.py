@@ -100,7 +100,8 @@ def mismatch(
             chips=chips,
             trainings=trainings,
         )
-        folder = out or Path("studies") / f"mismatch-{base or Path(config or '').stem}"
+        name = base.removeprefix("study-") if base else Path(config or "").stem
+        folder = out or Path("studies") / f"mismatch-{name}"
         with make_study_listener() as listener:
             result = run_study(study, folder, lambda: _crew(scheduler, workers), listener, data)
         _end(result, folder, figure)

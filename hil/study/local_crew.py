@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
+import signal
+from collections.abc import Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
@@ -99,7 +101,8 @@ class LocalCrew:
     def _hire(self) -> _Worker:
         ours, theirs = self._context.Pipe()
         process = self._context.Process(target=serve, args=(theirs,), daemon=True)
-        process.start()
+        with _ctrl_c_for_the_parent():
+            process.start()
         theirs.close()  # so that the end of the process is the end of the pipe
         worker = _Worker(process, ours)
         self._workers.append(worker)
@@ -130,6 +133,19 @@ class LocalCrew:
             worker.process.terminate()
         for worker in list(self._workers):
             self._dismiss(worker)
+
+
+@contextlib.contextmanager
+def _ctrl_c_for_the_parent() -> Iterator[None]:
+    """Processes started inside never see a Ctrl-C, not even while they are starting."""
+    if not hasattr(signal, "pthread_sigmask"):  # not on every platform
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _usable_cores() -> int:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from hil.data import DIRECTORY_VARIABLE
+from hil.data.paths import expanded
 from hil.errors import ConfigurationError
 from hil.interruption import StopRequests
 from hil.study.config import StudyConfig
@@ -78,7 +81,7 @@ def run_study(
         DataError: the data cannot be loaded.
     """
     folder = StudyFolder(path)
-    directory = None if data_directory is None else str(data_directory.absolute())
+    directory = _directory(study, data_directory)
     first = list(rehearsals(study, directory))  # refused before anything is written
     with folder.reserved(), StopRequests() as stop:
         folder.begin(study)
@@ -91,6 +94,14 @@ def run_study(
                 run.rehearse(workers, first)
                 run.work(workers, left)
     return run.outcome
+
+
+def _directory(study: StudyConfig, given: Path | None) -> str | None:
+    """The folder with the data, said in full: workers elsewhere have another environment."""
+    named = os.environ.get(DIRECTORY_VARIABLE)
+    if given is None and named and getattr(study.experiment.data, "directory", "") is None:
+        given = Path(named)
+    return None if given is None else str(expanded(given).absolute())
 
 
 def _known(study: StudyConfig, folder: StudyFolder) -> Results:

@@ -54,7 +54,7 @@ def rich_table(summary: StudySummary) -> Table:
     ideal = summary.ideal.mean
     table = Table(
         title="test error (%): mean over chips, 95 % interval (Student's t)",
-        caption=f"without mismatch {_shown(ideal)} ({ideal.n} trainings);\n"
+        caption=f"without mismatch {_shown(ideal)}, n = {ideal.n};\n"
         "gain: transferred less in situ, chip by chip",
     )
     table.add_column("imperfection")

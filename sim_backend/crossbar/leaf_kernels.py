@@ -189,6 +189,22 @@ def _voltages(
                 volts[(n + k) * LANES + lane] += extra[k * LANES + lane]
 
 
+@njit(cache=True, error_model="numpy", fastmath={"reassoc", "contract"})
+def _touch(row: Floats) -> float:
+    """Read every cache line of a row.
+
+    The sums that use the row wait for one another and so for memory; reading it first, which
+    waits for nothing, takes a third off the time of one example (27 MB of weights, Zen 4).
+    """
+    a = b = c = d = 0.0
+    for q in range(0, row.size - 3 * LANES, 4 * LANES):
+        a += row[q]
+        b += row[q + LANES]
+        c += row[q + 2 * LANES]
+        d += row[q + 3 * LANES]
+    return a + b + c + d
+
+
 @njit(cache=True, error_model="numpy", parallel=True)
 def descend(
     program: LeafProgram,
@@ -214,19 +230,29 @@ def descend(
     """
     n_groups, batch = len(places), vectors.shape[1]
     h, w = program.word.shape
+    columns = words.shape[2]
+    flat_words, flat_bits = words.reshape(words.size), bits.reshape(bits.size)
+    size = flat_words.size // batch
+    places_of = LANES * program.word.reshape(h * w), LANES * program.bit.reshape(h * w)
     none = np.empty(0)
     for chunk in prange(chunks):
-        volts = np.empty((program.n_ports + program.n_inner) * LANES)
+        volts = np.empty((program.n_ports + program.n_inner) * LANES + 1)
         for group in range(chunk * n_groups // chunks, (chunk + 1) * n_groups // chunks):
+            volts[-1] = _touch(weights[group])
             for b in range(batch):
                 more = extra[group, b] if extra.shape[1] else none
                 _voltages(program, places[group], vectors, b, weights[group], more, volts)
                 for lane in range(LANES):
                     r0, c0 = places[group, lane, ROW], places[group, lane, COL]
+                    mine = volts[lane:]
                     for i in range(h):
+                        start = b * size + (r0 + i) * columns + c0
+                        row = flat_words[start : start + w]
                         for j in range(w):
-                            words[b, r0 + i, c0 + j] = volts[program.word[i, j] * LANES + lane]
-                            bits[b, r0 + i, c0 + j] = volts[program.bit[i, j] * LANES + lane]
+                            row[j] = mine[places_of[0][i * w + j]]
+                        row = flat_bits[start : start + w]
+                        for j in range(w):
+                            row[j] = mine[places_of[1][i * w + j]]
 
 
 @njit(cache=True, error_model="numpy", parallel=True)

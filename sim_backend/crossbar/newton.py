@@ -32,15 +32,19 @@ Bools = NDArray[np.bool_]
 _Found = tuple[Floats, Floats, Floats, Bools]
 
 _STEPS = 60
+_ITERATIONS = 200
 _HALVINGS = 12
 _DONE = 1e-13
 """Share of the largest current by which the currents of a line may still change."""
 _ENOUGH = 1e-11
 """The same where further steps do not help."""
-_RATIO_AS_IS = 1.6
-"""Largest slope over base conductance up to which the present factor is kept."""
-_RATIO_ALONE = 60.0
-"""The same, beyond which examples are solved one by one."""
+_RATIO_ALONE = 30.0
+"""Largest slope over base conductance beyond which examples are solved one by one."""
+_FACTOR_IN_ROOTS = 1.5
+"""What a new factor costs: it pays if it lowers the root of that ratio, which iterations grow
+with, by so much, divided by the number of examples and one."""
+_BELOW = 0.8
+"""Base conductances over the smallest slopes, so that these may fall a little."""
 _STEEP = 10.0
 """Slope times resistance of the wires from which on the linear crossbar is no start."""
 _BISECTIONS = 30
@@ -97,7 +101,6 @@ class _Iteration:
         self._base = planes[0]
         self._shape = (len(volts), *planes[0].shape)
         self.ok = np.zeros(len(volts), bool)
-        self._drops = np.zeros(self._shape)
         self._state: tuple[Floats, Floats, Floats] | None = None
 
     def _amps(self, drops: Floats) -> Floats:
@@ -129,35 +132,36 @@ class _Iteration:
 
     def _rebase(self, slope: Floats) -> bool:
         """Take up a better factor if that pays; False if examples differ too much for one."""
-        least = slope.min(axis=0)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            now = np.nanmax(np.where(slope > 0.0, slope / self._base, 1.0))
-            best = np.nanmax(np.where(slope > 0.0, slope / least, 1.0))
+        least = _BELOW * slope.min(axis=0)
+        now = np.nanmax(np.where(slope > 0.0, slope / self._base, 1.0))
+        best = np.nanmax(np.where(slope > 0.0, slope / least, 1.0))
         if len(slope) > 1 and best > _RATIO_ALONE:
             return False
-        if now > _RATIO_AS_IS * max(1.0, best) or (slope < self._base).any():
+        gain = (np.sqrt(now) - np.sqrt(best)) * (1 + len(slope))
+        if gain > _FACTOR_IN_ROOTS or (slope < self._base).any():
             self._base = np.ascontiguousarray(least)
             self._factor = Factor((self._base, *self._planes[1:]))
         return True
 
     def run(self) -> bool:
         """Iterate; False if this had better be done example by example."""
-        self._drops = drops = self._start()
-        size = np.inf
+        drops, size = self._start(), np.inf
+        residual: Floats | None = None
         for _ in range(_STEPS):
             slope = self._conduction.slope_siemens(drops, self._planes[0])
             if not np.isfinite(slope).all():
                 return len(drops) == 1
+            before = self._base
             if not self._rebase(slope):
                 return False
-            residual = self._respond(drops) - drops
+            if residual is None or before is not self._base:
+                residual = self._respond(drops) - drops
             far = self._far(residual, slope)
             self.ok = far <= _ENOUGH
             if (far <= _DONE).all() or (self.ok.all() and far.max() > 0.25 * size):
                 return True
-            size = far.max()
-            drops = self._step(drops, residual, slope, min(0.1, float(size)))
-            self._drops = drops
+            size = float(far.max())
+            drops, residual = self._step(drops, residual, slope, min(0.1, size))
         return True
 
     def _start(self) -> Floats:
@@ -165,7 +169,7 @@ class _Iteration:
 
         From far up a steep curve Newton's method comes down by one e-fold of it a step.
         """
-        drops = self._respond(self._drops)
+        drops = self._respond(np.zeros(self._shape))
         siemens, words, bits = self._planes
         path_ohms = np.cumsum(1.0 / words, axis=1) + np.cumsum(1.0 / bits[::-1], axis=0)[::-1]
         slope = self._conduction.slope_siemens(drops, siemens)
@@ -180,19 +184,22 @@ class _Iteration:
             low = np.where(too_far, low, middle)
         return np.copysign(high, drops)
 
-    def _step(self, drops: Floats, residual: Floats, slope: Floats, share: float) -> Floats:
-        """Newton's step, halved for every example that it would leave worse off."""
+    def _step(
+        self, drops: Floats, residual: Floats, slope: Floats, share: float
+    ) -> tuple[Floats, Floats]:
+        """Drops after Newton's step, halved for examples it would leave worse off; and residual."""
         step = self._conjugate_gradients(residual, slope - self._base, share)
         before = np.abs(residual).max(axis=(1, 2))
         fraction = np.ones(len(drops))
         for _ in range(_HALVINGS):
             new = drops + fraction[:, None, None] * step
-            after = np.abs(self._respond(new) - new).max(axis=(1, 2))
+            left = self._respond(new) - new
+            after = np.abs(left).max(axis=(1, 2))
             worse = ~(after <= (1.0 - 0.1 * fraction) * before) & ~self.ok
             if not worse.any():
                 break
             fraction[worse] *= 0.5
-        return new
+        return new, left
 
     def _conjugate_gradients(self, residual: Floats, more: Floats, share: float) -> Floats:
         """Solve ``(1 + Z more) step = residual`` until the error is that share."""
@@ -204,7 +211,7 @@ class _Iteration:
         step, left, along = np.zeros_like(residual), residual.copy(), residual.copy()
         size = product(left, left)
         goal = share * share * size
-        for _ in range(200):
+        for _ in range(_ITERATIONS):
             if not (size > goal).any():
                 break
             image = along + self._effect(more * along)
@@ -215,8 +222,9 @@ class _Iteration:
             ratio = np.divide(new, size, where=size > goal, out=0.0 * size)
             along = left + ratio[:, None, None] * along
             size = new
-        # What does not conduct beyond the base is not seen by the inner product.
-        return residual - self._effect(more * step) if more.any() else residual
+        # As good as one more substitution, ``residual - Z more step``; and devices that do not
+        # conduct beyond the base, which the inner product does not see, are right only so.
+        return step + left
 
     def result(self) -> _Found:
         """As :func:`settle`."""

@@ -212,9 +212,9 @@ def solve_reduced(
         most_steps: bound on Newton steps.
         hidden: (phases, batch, n_hidden) in its first phase guesses; overwritten.
         outputs: (phases, batch, n_out) likewise.
-        ok: (phases, batch) overwritten: whether the state is finite, the largest ``|F|`` over its
-            slope, relative to the largest output, within the tolerance, and no more than that
-            lost to rounding.
+        ok: (phases, batch) overwritten: whether the state is finite; the largest ``|F|`` over its
+            slope, relative to the largest output, is within the tolerance; and so is, relative
+            to the largest voltage, what hidden nodes are off and what rounding cost.
     """
     phases, batch, n_out = pushes.shape
     n_hidden = hidden.shape[2]

@@ -196,6 +196,7 @@ class WindowConfig(ImperfectConfig):
             self.reached(start_siemens),
             self.limits(order.max_input_volts),
             built=built,
+            conduction=None if self.devices is None else self.devices.conduction.build(),
         )
 
     def start(self, initial: UniformConfig, n_devices: int, rng: np.random.Generator) -> np.ndarray:

@@ -11,6 +11,7 @@ from hil.errors import ConfigurationError
 from hil.model import Model, NotNegative, Positive
 from hil.topology import Topology, layered
 from sim_backend.chip.wrapper import Inner
+from sim_backend.curved.building import build_curved
 from sim_backend.imperfections import ImperfectConfig
 from sim_backend.layered import neurons as models
 from sim_backend.layered.adapter import LayeredSubstrate
@@ -18,6 +19,7 @@ from sim_backend.layered.circuit import Layer, LayeredCircuit
 from sim_backend.layered.diodes import KELVIN
 from sim_backend.layered.network import LayeredNetwork, SolverOptions
 from sim_backend.layered.neurons import Floats
+from sim_backend.memristors.conduction import Linear as StraightLine
 from sim_backend.mismatch.layered import draw_layers, mismatched_layers
 from sim_backend.order import Order
 from sim_backend.wired.building import build_wired
@@ -227,6 +229,13 @@ class LayeredConfig(ImperfectConfig):
         start = self.reached(self._start(circuit, order.rng))
         built = self._mismatched(circuit, order)
         parts = self._parts(topology, order)
+        conduction = None if self.devices is None else self.devices.conduction.build()
+        if conduction is not None and not isinstance(conduction, StraightLine):
+            self.refuse_wires(
+                "devices with a curved current-voltage curve are simulated without wires; set "
+                "substrate.devices.conduction.kind to linear, or leave the wires out"
+            )
+            return build_curved(built, conduction, start, options, **parts, dtype=dtype)
         if not self.wires.is_ideal:
             return build_wired(built, self.wires, start, options, **parts, dtype=dtype)
         return LayeredSubstrate(LayeredNetwork(built, start, options, dtype), **parts)

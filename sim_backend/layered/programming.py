@@ -23,7 +23,7 @@ from numba import njit, prange
 from numpy.typing import NDArray
 
 from sim_backend.layered.responses import FAST, Floats
-from sim_backend.layered.slopes import column_factors, complete, mark, silence
+from sim_backend.layered.slopes import NARROW, column_factors, complete, mark, silence
 
 __all__ = ["Block", "program", "vote"]
 
@@ -57,8 +57,29 @@ _STRIP = 65536
 _SMALL = 1600
 """Devices moved at a time: they and their slopes stay in the innermost cache."""
 
+_STRETCH = 1024
+"""Columns of a row that are moved in one go."""
+
+_PITCH = _STRETCH + 16
+"""Distance of factors; a power of two would put all of them into the same few cache lines."""
+
+_P1, _P2, _P3, _P4 = (np.uint64(k * _PITCH) for k in (1, 2, 3, 4))
+"""Unsigned, because kernels look at every index that may be negative."""
+
 _ALONE = 8192
 """Up to so many devices a block is the work of one thread, because the next to read it is one."""
+
+
+@njit(cache=True, forceinline=True, error_model="numpy")
+def _groups(columns: int) -> tuple[int, int]:
+    """Rows moved and summed at a time, and rows whose slopes are formed at a time.
+
+    The second is a multiple of the first, so that rows are summed in the same groups, and sums
+    have the same bits, whichever way they were moved.
+    """
+    strip = min(256, max(16, _STRIP // columns))
+    few = min(strip, max(4, _SMALL // columns))
+    return few, strip - strip % few
 
 
 @njit(cache=True, forceinline=True, error_model="numpy", fastmath=FAST)
@@ -79,32 +100,76 @@ def _signs(slope: Floats, dead_zone: np.floating) -> None:
 
 @njit(cache=True, forceinline=True, error_model="numpy", fastmath=FAST)
 def _move(
-    conductance: Floats,
-    slope: Floats,
-    changed: NDArray[np.uint8],
-    step: np.floating,
-    low: np.floating,
-    high: np.floating,
-) -> None:
-    """Descend on several rows as one: a loop a row would spend as long on its ends."""
-    for j in range(conductance.size):
-        old = conductance[j]
-        new = min(max(old - step * slope[j], low), high)
-        conductance[j] = new
-        changed[j] += np.uint8(new != old)
+    cells: Floats, at: int, size: int, slope: Floats, to: int, changed: NDArray[np.uint8],
+    step: np.floating, low: np.floating, high: np.floating,
+) -> None:  # fmt: skip
+    """Descend on ``size`` devices as one: a loop a row would spend as long on its ends."""
+    here, there = np.uint64(at), np.uint64(to)
+    for j in range(np.uint64(size)):
+        old = cells[here + j]
+        new = min(max(old - step * slope[there + j], low), high)
+        cells[here + j] = new
+        changed[here + j] += np.uint8(new != old)
 
 
 @njit(cache=True, forceinline=True, error_model="numpy", fastmath=FAST)
-def _add_rows(block: Floats, sums: Floats) -> None:
-    eights = block.shape[0] - block.shape[0] % 8
-    for i in range(0, eights, 8):
-        for j in range(sums.size):
-            low = (block[i, j] + block[i + 1, j]) + (block[i + 2, j] + block[i + 3, j])
-            high = (block[i + 4, j] + block[i + 5, j]) + (block[i + 6, j] + block[i + 7, j])
-            sums[j] += low + high
-    for i in range(eights, block.shape[0]):
-        for j in range(sums.size):
-            sums[j] += block[i, j]
+def _table(column_term: Floats, columns: Floats) -> Floats:
+    """``c`` and four rows of ``C`` of (3), stretch by stretch, for :func:`_move_row`.
+
+    The five lie a fixed number of elements apart, so that the compiler knows where they are: to
+    compare the ends of all of them with those of a row would take as long as to move it.
+    """
+    m = column_term.size
+    table = np.empty(-(-m // _STRETCH) * 5 * _PITCH, column_term.dtype)
+    for left in range(0, m, _STRETCH):
+        to, width = left // _STRETCH * 5 * _PITCH, min(_STRETCH, m - left)
+        for j in range(width):
+            table[to + j] = column_term[left + j]
+        for k in range(4):
+            to += _PITCH
+            for j in range(width):
+                table[to + j] = columns[k, left + j]
+    return table
+
+
+@njit(cache=True, forceinline=True, error_model="numpy", fastmath=FAST)
+def _move_row(
+    cells: Floats, at: int, columns: int, table: Floats, volts: tuple[Floats, ...], line: int,
+    step: np.floating, low: np.floating, high: np.floating, changed: NDArray[np.uint8],
+) -> None:  # fmt: skip
+    """Form (3) for the row on a line of four examples and descend, in one go."""
+    x0, x1, x2, x3 = volts[0][line], volts[1][line], volts[2][line], volts[3][line]
+    base, here, left = np.uint64(0), np.uint64(at), np.uint64(columns)
+    while left > 0:
+        width = min(left, np.uint64(_STRETCH))
+        for j in range(width):
+            near = x0 * table[base + _P1 + j] + x1 * table[base + _P2 + j]
+            far = x2 * table[base + _P3 + j] + x3 * table[base + _P4 + j]
+            old = cells[here + j]
+            new = min(max(old - step * (table[base + j] + (near + far)), low), high)
+            cells[here + j] = new
+            changed[here + j] += np.uint8(new != old)
+        base += _P1 + _P4
+        here += width
+        left -= width
+
+
+@njit(cache=True, forceinline=True, error_model="numpy", fastmath=FAST)
+def _add_rows(cells: Floats, at: int, rows: int, sums: Floats) -> None:
+    """Add ``rows`` rows from device ``at`` on to ``sums``, eight at a time."""
+    m, a = np.uint64(sums.size), np.uint64(at)
+    for _ in range(rows // 8):
+        b, c, d = a + m, a + m + m, a + m + m + m
+        e, f, g, h = d + m, d + m + m, d + m + m + m, d + m + m + m + m
+        for j in range(m):
+            near = (cells[a + j] + cells[b + j]) + (cells[c + j] + cells[d + j])
+            far = (cells[e + j] + cells[f + j]) + (cells[g + j] + cells[h + j])
+            sums[j] += near + far
+        a = h + m
+    for _ in range(rows % 8):
+        for j in range(m):
+            sums[j] += cells[a + j]
+        a += m
 
 
 @njit(cache=True, forceinline=True, error_model="numpy", fastmath=FAST)
@@ -125,6 +190,64 @@ def _run_end(live: NDArray[np.int32], at: int, stop: int) -> int:
 
 
 @njit(cache=True, forceinline=True, error_model="numpy", fastmath=FAST)
+def _live_lines(nodes: Floats, line: int, live: NDArray[np.uint8]) -> np.floating:
+    """Mark lines that are not at 0 V in all examples; a sum that is finite if all volts are."""
+    probe = nodes.dtype.type(0)
+    for b in range(nodes.shape[0]):
+        volts = nodes[b, line : line + live.size]
+        for i in range(live.size):
+            live[i] |= np.uint8(volts[i] != 0)
+            probe += abs(volts[i])
+    return probe
+
+
+@njit(cache=True, forceinline=True, error_model="numpy", fastmath=FAST)
+def _walk_lines(
+    cells: Floats, begin: int, nodes: Floats, line: int, live: NDArray[np.uint8],
+    column_term: Floats, columns: Floats, step: np.floating, low: np.floating, high: np.floating,
+    changed: NDArray[np.uint8], sums: Floats,
+) -> None:  # fmt: skip
+    """Do :func:`_walk` for rows on the sourced lines of up to four examples, all finite.
+
+    Args:
+        cells: see :func:`_walk`.
+        begin: first row.
+        nodes: (examples, n_nodes) volts.
+        line: node of the first row's line; the others follow it.
+        live: (n,) rows that are not at 0 V in all of them.
+        column_term: see :func:`_walk`; so for the following.
+        columns: see above, four factors; zeros for examples that are missing.
+        step: see above.
+        low: see above.
+        high: see above.
+        changed: see above.
+        sums: see above.
+    """
+    m, n = column_term.size, live.size
+    few, _ = _groups(m)
+    table, resting = _table(column_term, columns), _repeat(column_term, few)
+    last = nodes.shape[0] - 1
+    volts = (
+        nodes[0, line:], nodes[min(1, last), line:], nodes[min(2, last), line:],
+        nodes[min(3, last), line:],
+    )  # fmt: skip
+    for block in range(0, n, few):
+        stop = min(block + few, n)
+        r = block
+        while r < stop:
+            here = (begin + r) * m
+            if live[r]:
+                _move_row(cells, here, m, table, volts, r, step, low, high, changed)
+                r += 1
+                continue
+            at = r
+            while r < stop and live[r] == 0:
+                r += 1
+            _move(cells, here, (r - at) * m, resting, 0, changed, step, low, high)
+        _add_rows(cells, (begin + block) * m, stop - block, sums)
+
+
+@njit(cache=True, forceinline=True, error_model="numpy", fastmath=FAST)
 def _walk(
     cells: Floats, conductance: Floats, begin: int, end: int, first: Floats, others: Floats,
     weights: Floats, tails: NDArray[np.int64], column_term: Floats, columns: Floats,
@@ -138,7 +261,7 @@ def _walk(
     change of shape inside the loops would be a call.
     """
     m, ranks = column_term.size, columns.shape[0]
-    few, strip = max(4, _SMALL // m), min(256, max(16, _STRIP // m))
+    few, strip = _groups(m)
     slopes = np.empty((strip + 4) * m, conductance.dtype)
     slope = slopes.reshape(strip + 4, m)
     factors = np.zeros((strip + 4, ranks), conductance.dtype)
@@ -161,21 +284,78 @@ def _walk(
             r = block
             while r < stop:
                 at, r = r, stop if is_dense else _run_end(live, r, stop)
-                mine = resting[: (r - at) * m]
-                if is_dense or live[at] != 0:
-                    complete(slope, at, r, is_dense, term, column_term, factors, columns)
-                    to = at if is_dense else 0
-                    if not np.isfinite(probe) and silence(slope[to:], probes[at:r]):
-                        all_finite = False
-                    mine = slopes[to * m : (to + r - at) * m]
-                    if sign_only:
-                        _signs(mine, dead_zone)
-                here, there = (start + at) * m, (start + r) * m
-                _move(cells[here:there], mine, changed[here:there], step, low, high)
-            _add_rows(conductance[start + block : start + stop], sums)
+                here, count = (start + at) * m, (r - at) * m
+                if not is_dense and live[at] == 0:
+                    _move(cells, here, count, resting, 0, changed, step, low, high)
+                    continue
+                complete(slope, at, r, is_dense, term, column_term, factors, columns)
+                to = at if is_dense else 0
+                if not np.isfinite(probe) and silence(slope[to:], probes[at:r]):
+                    all_finite = False
+                if sign_only:
+                    _signs(slopes[to * m : to * m + count], dead_zone)
+                _move(cells, here, count, slopes, to * m, changed, step, low, high)
+            _add_rows(cells, (start + block) * m, stop - block, sums)
             for r in range(start + block, start + stop if row_sums.size else 0):
                 row_sums[r] = _sum(conductance[r])
     return all_finite
+
+
+@njit(cache=True, forceinline=True, error_model="numpy", fastmath=FAST)
+def _share(
+    t: int, conductance: Floats, blocks: NDArray[np.int64], tails: NDArray[np.int64],
+    first: Floats, others: Floats, weights: Floats, shares_inputs: bool, sign_only: bool,
+    dead_zones: Floats, steps: Floats, low: np.floating, high: np.floating,
+    changed: NDArray[np.uint8], row_sums: Floats, partial: Floats, finite: NDArray[np.bool_],
+) -> None:  # fmt: skip
+    """Do :func:`program` for the ``t``-th part of the rows."""
+    chunks = partial.shape[0]
+    for g in range(blocks.shape[0]):
+        start, rows, columns, head = blocks[g, 0], blocks[g, 1], blocks[g, 2], blocks[g, 3]
+        top, left = blocks[g, 4], blocks[g, 5]
+        clamped = shares_inputs and blocks[g, 6] != 0
+        begin, end = t * rows // chunks, (t + 1) * rows // chunks
+        if rows * columns <= _ALONE:
+            begin, end = 0, rows if t == 0 else 0
+        if begin == end:
+            for j in range(columns):
+                partial[t, left + j] = 0
+            continue
+        column_term, factors = column_factors(first, others, weights, head, columns, clamped)
+        is_fine = np.isfinite(_sum(column_term))
+        if not is_fine:
+            for j in range(columns):
+                column_term[j] = 0
+        if not is_fine or others.shape[0] == 0:
+            factors = factors[:0]
+        # Of its own, because neighbouring rows of ``partial`` share a cache line.
+        sums = np.zeros(columns, conductance.dtype)
+        # What a sourced line sees loads nothing.
+        stop = top if blocks[g, 6] else top + rows
+        is_quick = False
+        live = np.zeros(0, np.uint8)
+        cells = conductance[start : start + rows * columns]
+        marks = changed[start : start + rows * columns]
+        if clamped and not sign_only and factors.shape[0] == 4 and columns >= NARROW:
+            live = np.zeros(end - begin, np.uint8)
+            is_quick = bool(np.isfinite(_live_lines(first, tails[top] + begin, live)))
+        if is_quick:
+            _walk_lines(
+                cells, begin, first, tails[top] + begin, live, column_term, factors, steps[g],
+                low, high, marks, sums,
+            )  # fmt: skip
+            all_fine = True
+        else:
+            all_fine = _walk(
+                cells, cells.reshape(rows, columns), begin, end, first, others, weights,
+                tails[top : top + rows], column_term, factors, clamped, sign_only,
+                dead_zones[g], steps[g], low, high, marks,
+                row_sums[top:stop], sums,
+            )  # fmt: skip
+        for j in range(columns):
+            partial[t, left + j] = sums[j]
+        if not (is_fine and all_fine):
+            finite[t] = False
 
 
 @njit(cache=True, error_model="numpy", fastmath=FAST, parallel=True)
@@ -228,36 +408,11 @@ def program(
     chunks = partial.shape[0]
     finite = np.ones(chunks, np.bool_)
     for t in prange(chunks):
-        for g in range(blocks.shape[0]):
-            start, rows, columns, head = blocks[g, 0], blocks[g, 1], blocks[g, 2], blocks[g, 3]
-            top, left = blocks[g, 4], blocks[g, 5]
-            clamped = shares_inputs and blocks[g, 6] != 0
-            column_term, factors = column_factors(first, others, weights, head, columns, clamped)
-            is_fine = np.isfinite(_sum(column_term))
-            if not is_fine:
-                for j in range(columns):
-                    column_term[j] = 0
-            if not is_fine or others.shape[0] == 0:
-                factors = factors[:0]
-            # Of its own, because neighbouring rows of ``partial`` share a cache line.
-            sums = np.zeros(columns, conductance.dtype)
-            # What a sourced line sees loads nothing.
-            stop = top if blocks[g, 6] else top + rows
-            begin, end = t * rows // chunks, (t + 1) * rows // chunks
-            if rows * columns <= _ALONE:
-                begin, end = 0, rows if t == 0 else 0
-            cells = conductance[start : start + rows * columns]
-            all_fine = _walk(
-                cells, cells.reshape(rows, columns), begin, end, first, others, weights,
-                tails[top : top + rows], column_term, factors, clamped, sign_only,
-                dead_zones[g], steps[g], low, high,
-                changed[start : start + rows * columns],
-                row_sums[top:stop], sums,
-            )  # fmt: skip
-            for j in range(columns):
-                partial[t, left + j] = sums[j]
-            if not (is_fine and all_fine):
-                finite[t] = False
+        # One call and nothing else: numba then knows that the arrays do not overlap.
+        _share(
+            t, conductance, blocks, tails, first, others, weights, shares_inputs, sign_only,
+            dead_zones, steps, low, high, changed, row_sums, partial, finite,
+        )  # fmt: skip
     for t in range(1, chunks):
         for j in range(partial.shape[1]):
             partial[0, j] += partial[t, j]

@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from sim_backend.layered.injection import dot
 from sim_backend.layered.responses import FAST, Floats
 
-__all__ = ["column_factors", "complete", "mark", "silence"]
+__all__ = ["NARROW", "column_factors", "complete", "mark", "silence"]
 
 _DENSE = 0.125
 """Share of row factors that are not zero above which BLAS forms the products of a strip faster
 (measured on two Zen 4 cores, 100 and 1024 columns)."""
 
-_NARROW = 32
+NARROW = 32
 """Below so many columns BLAS always does: loops along a row would be all ends."""
 
 
@@ -225,7 +225,7 @@ def mark(
     for r in range(n):
         nonzero += live[r]
         probe += probes[r]
-    is_dense = columns.shape[1] < _NARROW or (ranks > 4 and nonzero > _DENSE * n * ranks)
+    is_dense = columns.shape[1] < NARROW or (ranks > 4 and nonzero > _DENSE * n * ranks)
     if is_dense:
         for r in range(n):
             if live[r] == 0:

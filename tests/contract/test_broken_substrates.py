@@ -284,6 +284,9 @@ class Doubled:
     def contrast(self, terms: Sequence[Term]) -> Floats:
         return 2.0 * self.energy.contrast(terms)
 
+    def local_gradient_volts2(self, drop_volts: Floats) -> Floats:
+        return self.energy.local_gradient_volts2(drop_volts)
+
 
 class UsableAfterClose(Full):
     def _check_open(self) -> None:

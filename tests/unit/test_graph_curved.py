@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from hil.contract import check_substrate, drops
+from hil.contract import check_substrate
 from hil.costs import SquaredError
 from hil.energy import ResistorEnergy
 from hil.errors import ConfigurationError
@@ -37,7 +37,6 @@ from sim_backend.nodal.elements import (
     VoltageSource,
 )
 from sim_backend.nodal.solver import Solver
-from tests.contract.test_curved_contract import half_squared_drops
 from tests.unit.curved_stacks import circuit as stack
 from tests.unit.curved_stacks import neurons as hidden_neurons
 from tests.unit.curved_stacks import substrate as curved
@@ -156,10 +155,7 @@ def test_the_estimate_is_the_gradient_of_the_loss(
 
 @pytest.mark.parametrize("curve", CURVES, ids=str)
 @pytest.mark.parametrize("shape", ["lattice", "crossbars"])
-def test_curved_graphs_honour_the_contract(
-    shape: str, curve: Conduction, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(drops, "_half_squared_drops", half_squared_drops)
+def test_curved_graphs_honour_the_contract(shape: str, curve: Conduction) -> None:
     topology = LATTICE if shape == "lattice" else layered(3, (3,), 2, biased=(True, False))
     check_substrate(lambda: network(topology, clipped, curve))
 

@@ -188,4 +188,4 @@ def test_a_node_that_nothing_conducts_to_is_refused() -> None:
     # Reached only where products of conductances fall below the smallest number.
     one = np.ones((20, 20))
     with pytest.raises(ValueError, match="fall below the smallest number"):
-        Factor((one, 0.0 * one, one))
+        Factor((0.0 * one, one, 0.0 * one))

@@ -212,3 +212,32 @@ def test_a_damaged_line_is_named(tmp_path: Path) -> None:
     results.write_text("".join([*lines[:3], '{"task": 3\n', *lines[3:]]))
     with pytest.raises(RunFolderError, match=r"line 4 of .*results\.jsonl"):
         run_study(small_study(), tmp_path, Here, Notes())
+
+
+def test_workers_are_told_where_the_data_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: set[str | None] = set()
+
+    def look(job: Job) -> Outcome:
+        seen.add(job.data_directory)
+        return Outcome(job.key, error="seen")
+
+    def told(given: Path | None, kind: str, **data: str) -> str | None:
+        changes = {"data.kind": kind, **{f"data.{key}": value for key, value in data.items()}}
+        study = small_study(experiment=resolve("mnist-100", overrides=changes))
+        seen.clear()
+        with pytest.raises(ConfigurationError, match="seen"):
+            run_study(study, tmp_path / "new", lambda: Here(spoil=look), Notes(), given)
+        (only,) = seen
+        return only
+
+    monkeypatch.chdir(tmp_path)
+    here = Path.cwd()
+    monkeypatch.delenv("HIL_DATA", raising=False)
+    assert told(None, "mnist") is None
+    monkeypatch.setenv("HIL_DATA", "mnist")
+    assert told(None, "mnist") == str(here / "mnist")
+    assert told(Path("other"), "mnist") == str(here / "other")
+    assert told(None, "mnist", directory="third") is None
+    assert told(None, "iris") is None
