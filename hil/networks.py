@@ -6,10 +6,9 @@ from pathlib import Path
 
 from hil.composition import Experiment, build, preset_names, resolve
 from hil.errors import ConfigurationError, RunFolderError, UsageError
-from hil.keeping import configuration_digest
+from hil.keeping import configuration_digest, load_substrate
 from hil.record import Checkpoint, RunFolder
 from hil.runs import load_run
-from hil.substrate import LoadsConductance
 
 __all__ = ["open_network"]
 
@@ -63,13 +62,12 @@ def _interrupted(
             path=str(path),
         )
     experiment = build(config, data_directory, folder.read_chip())
-    if isinstance(experiment.substrate, LoadsConductance):
-        try:
-            experiment.substrate.load_conductance(checkpoint.arrays["conductance_siemens"])
-        except (KeyError, UsageError) as error:
-            experiment.substrate.close()
-            raise RunFolderError(
-                f"the checkpoint in {path} is damaged ({error}); train again into another folder",
-                path=str(path),
-            ) from error
+    try:
+        load_substrate(experiment.substrate, checkpoint.arrays)
+    except (KeyError, UsageError) as error:
+        experiment.substrate.close()
+        raise RunFolderError(
+            f"the checkpoint in {path} is damaged ({error}); train again into another folder",
+            path=str(path),
+        ) from error
     return experiment

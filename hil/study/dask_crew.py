@@ -19,6 +19,9 @@ __all__ = ["DaskCrew"]
 _TIMEOUT_SECONDS = 10.0
 """How long a scheduler may take to answer, and a cluster to have a worker."""
 
+_PATIENCE_SECONDS = 60.0
+"""How long a cluster may be without any worker, as while it is being restarted."""
+
 _LOST = (
     OSError,  # CommClosedError, TimeoutError
     RuntimeError,
@@ -34,17 +37,25 @@ class DaskCrew:
     Args:
         address: of its scheduler, ``tcp://HOST:PORT``.
         timeout_seconds: how long to wait for its answer and for a first worker.
+        patience_seconds: how long to go on without any worker later.
 
     Raises:
         ConfigurationError: dask is not installed, the address is none, no scheduler answers
             there, or it has no workers.
     """
 
-    def __init__(self, address: str, timeout_seconds: float = _TIMEOUT_SECONDS) -> None:
+    def __init__(
+        self,
+        address: str,
+        timeout_seconds: float = _TIMEOUT_SECONDS,
+        patience_seconds: float = _PATIENCE_SECONDS,
+    ) -> None:
         self._address = _checked(address)
         self._client = _connect(address, timeout_seconds)
         self._futures: dict[str, Any] = {}
         self._threads = 1
+        self._patience_seconds = patience_seconds
+        self._deserted_seconds = 0.0
         try:
             self._client.wait_for_workers(1, timeout=timeout_seconds)
             self._count_threads()
@@ -75,7 +86,7 @@ class DaskCrew:
         """See :class:`hil.study.crew.Crew`.
 
         Raises:
-            ConfigurationError: the scheduler does not answer any more.
+            ConfigurationError: the scheduler does not answer any more, or has no workers left.
         """
         if not self._futures:
             return []
@@ -87,7 +98,15 @@ class DaskCrew:
         except _LOST as error:
             raise self._lost() from error
         done = [key for key, future in self._futures.items() if future.done()]
-        self._count_threads()
+        self._deserted_seconds = (
+            0.0 if self._count_threads() or done else (self._deserted_seconds + seconds)
+        )
+        if self._deserted_seconds > self._patience_seconds:
+            raise ConfigurationError(
+                f"the scheduler at {self._address} has had no workers for "
+                f"{self._patience_seconds:g} s; results so far are kept: start workers, and the "
+                "same command goes on from them"
+            )
         return [self._outcome(key, self._futures.pop(key)) for key in done]
 
     def _outcome(self, key: str, future: Any) -> Outcome:
@@ -101,11 +120,14 @@ class DaskCrew:
         assert isinstance(outcome, Outcome)
         return outcome
 
-    def _count_threads(self) -> None:
+    def _count_threads(self) -> int:
+        """Threads of all workers there are now."""
         try:
-            self._threads = max(1, sum(self._client.nthreads().values()))
+            found = sum(self._client.nthreads().values())
         except _LOST as error:
             raise self._lost() from error
+        self._threads = max(1, found)
+        return found
 
     def _lost(self) -> ConfigurationError:
         return ConfigurationError(

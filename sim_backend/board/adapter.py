@@ -30,6 +30,7 @@ from sim_backend.board.holds import Holds
 from sim_backend.board.kernels import compare
 from sim_backend.board.lines import Lines
 from sim_backend.board.settling import Charging, node_siemens, rows_of
+from sim_backend.generators import generator_array, generator_state
 
 __all__ = ["BoardSubstrate"]
 
@@ -175,7 +176,7 @@ class BoardSubstrate(Substrate):
             UsageError: an array is missing or does not fit; nothing was loaded.
         """
         self._check_open()
-        state = keeping.generator_state(keeping.bytes_of(arrays, f"{_PREFIX}generator"), self._rng)
+        state = generator_state(keeping.bytes_of(arrays, f"{_PREFIX}generator"), self._rng)
         own = {
             name: keeping.taken(arrays, name, like)
             for name, like in self._own_state(sums=False).items()
@@ -197,7 +198,7 @@ class BoardSubstrate(Substrate):
             self._charging.program(sums)
 
     def _own_state(self, sums: bool = True) -> dict[str, AnyArray]:
-        found = {f"{_PREFIX}generator": keeping.generator_array(self._rng)}
+        found: dict[str, AnyArray] = {f"{_PREFIX}generator": generator_array(self._rng)}
         if self._outcomes.size:
             found[f"{_PREFIX}outcomes"] = self._outcomes.copy()
         if self._holds.remembers:

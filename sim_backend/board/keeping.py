@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 
 import numpy as np
@@ -10,30 +9,7 @@ import numpy as np
 from hil.arrays import AnyArray
 from hil.errors import UsageError
 
-__all__ = ["bytes_of", "generator_array", "generator_state", "taken"]
-
-
-def generator_array(rng: np.random.Generator) -> AnyArray:
-    """State of a generator, as the bytes of a JSON text."""
-    text = json.dumps(rng.bit_generator.state, default=lambda values: values.tolist())
-    return np.frombuffer(text.encode(), np.uint8).copy()
-
-
-def generator_state(array: AnyArray, rng: np.random.Generator) -> dict[str, object]:
-    """What :func:`generator_array` kept, for a generator of the kind of ``rng``.
-
-    Raises:
-        UsageError: it is none, or of a generator of another kind.
-    """
-    try:
-        state = json.loads(array.astype(np.uint8).tobytes())
-        type(rng.bit_generator)(0).state = state
-    except (ValueError, TypeError, KeyError, OverflowError) as error:
-        raise UsageError(
-            f"the state of the board's noise is damaged or of another generator ({error}); "
-            "nothing was loaded"
-        ) from error
-    return dict(state)
+__all__ = ["bytes_of", "taken"]
 
 
 def taken(arrays: Mapping[str, AnyArray], name: str, like: AnyArray) -> AnyArray:

@@ -9,6 +9,7 @@ from sim_backend.crossbar import leaf_kernels, level_kernels
 from sim_backend.crossbar.inputs import Floats, Planes
 from sim_backend.crossbar.leaf_kernels import LANES
 from sim_backend.crossbar.reduction import Reduction
+from sim_backend.crossbar.symmetric import admittance
 from sim_backend.crossbar.tasks import shared_nodes
 from sim_backend.nodal.blas import one_thread
 
@@ -59,11 +60,7 @@ class Factor:
 
     def admittance_siemens(self) -> Floats:
         """(rows + cols, rows + cols) currents into ports for 1 V at one, the others at 0 V."""
-        c = np.tril(self._blocks.matrix, -1)
-        c += c.T
-        y = -c
-        y[np.diag_indices_from(y)] = c.sum(axis=1)
-        return y
+        return admittance(self._blocks.matrix)
 
     def port_amps(self, port_volts: Floats) -> Floats:
         """(batch, ports) into the ports at (batch, ports)."""

@@ -115,4 +115,7 @@ def _wires(ohms: ArrayLike, name: str, devices: Floats) -> Floats:
     most = _AS_GOOD_AS_NONE * (float(devices.max()) or 1.0)
     with np.errstate(divide="ignore", over="ignore"):
         siemens = np.minimum(1.0 / found, most)
-    return np.ascontiguousarray(np.broadcast_to(siemens, devices.shape))
+    # Not a read-only view, for which kernels would be compiled anew.
+    wires: Floats = np.empty(devices.shape)
+    wires[:] = siemens
+    return wires

@@ -58,7 +58,7 @@ class Reduction:
             self.leaf_ohms.append(np.empty((groups, shape.program.n_inner * LANES)))
         self.weights, self.pivots = [], []
         for joins in self.layout.joins:
-            is_needed = is_kept or not side_by_side(len(joins.table), self._threads)
+            is_needed = is_kept or not side_by_side(len(joins.table))
             self.weights.append(np.empty(joins.weights if is_needed else 0))
             self.pivots.append(np.empty(joins.pivots if is_needed else 0))
         sizes = [int(grid.matrix[-1]) for grid in self.layout.grids]
@@ -136,7 +136,7 @@ class Reduction:
                 return changed
         matrices = self._buffers[level], self._buffers[level + 1]
         kept, threads = (self.weights[level], self.pivots[level]), self._threads
-        if side_by_side(len(table), threads):
+        if side_by_side(len(table)):
             chunks = min(4 * threads, len(table))
             level_kernels.join_small(table, matrices, kept, self._is_kept, chunks)
             return changed

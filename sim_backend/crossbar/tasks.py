@@ -13,8 +13,12 @@ __all__ = ["shared_nodes", "side_by_side", "strips", "tiles"]
 
 Ints = NDArray[np.int64]
 
-_SIDE_BY_SIDE = 4
-"""Joins a thread from which on a level is done join by join."""
+_SIDE_BY_SIDE = 8
+"""Joins from which on a level is done join by join; the same for any number of threads, so that
+results are."""
+
+_ROWS = 16
+"""Rows of weights that stay together when a product is shared by threads."""
 
 _TILE = 192
 """Rows and columns of the tiles of a large matrix."""
@@ -23,9 +27,9 @@ _STRIP = 128
 """Ports whose weights are worked out in one task, at most."""
 
 
-def side_by_side(n_joins: int, threads: int) -> bool:
-    """Whether there are enough joins for every thread to do whole ones."""
-    return n_joins >= _SIDE_BY_SIDE * threads
+def side_by_side(n_joins: int) -> bool:
+    """Whether there are enough joins for threads to do whole ones."""
+    return n_joins >= _SIDE_BY_SIDE
 
 
 def strips(table: Ints) -> Ints:
@@ -55,7 +59,7 @@ def tiles(table: Ints, corner: int) -> Ints:
                     cost = (i1 - i0) * (j1 - j0) * shared // (1 + (i0 == j0))
                     found.append((cost, k, i0, i1, j0, j1))
     found.sort(reverse=True)
-    return np.array(found, np.int64)[:, 1:]
+    return np.array([tile for _, *tile in found], np.int64)
 
 
 def shared_nodes(table: Ints, threads: int) -> tuple[Ints, Ints]:
@@ -65,13 +69,13 @@ def shared_nodes(table: Ints, threads: int) -> tuple[Ints, Ints]:
         (n, 3) join and shared nodes from, to; and (threads + 1,) the tasks of every thread.
     """
     n, shared = len(table), table[:, SHARED]
-    if side_by_side(n, threads):
+    if side_by_side(n):
         tasks = np.stack([np.arange(n), np.zeros(n, np.int64), shared], axis=1)
         sizes = np.concatenate([[0], np.cumsum(shared * table[:, PORTS])])
         cuts = sizes[-1] * np.arange(threads + 1) // threads
         return tasks, np.searchsorted(sizes, cuts).astype(np.int64)
     pieces = [
-        (k, m * t // threads, m * (t + 1) // threads)
+        (k, *(min(m, -(-m * cut // (threads * _ROWS)) * _ROWS) for cut in (t, t + 1)))
         for t in range(threads)
         for k, m in enumerate(shared.tolist())
     ]

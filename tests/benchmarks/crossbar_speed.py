@@ -15,10 +15,14 @@ is not needed here; so give it a folder of its own::
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib.util
+import io
 import logging
 import os
 import resource
+import subprocess
+import sys
 import time
 import warnings
 from collections.abc import Callable
@@ -60,9 +64,8 @@ def badcrossbar() -> Callable[[Floats, Floats], Floats] | None:
     """Column currents by badcrossbar, or None where it is not installed."""
     if importlib.util.find_spec("badcrossbar") is None:
         return None
-    with warnings.catch_warnings():
-        # Without cairo it says that it cannot plot.
-        warnings.simplefilter("ignore", ImportWarning)
+    # Without cairo it says that it cannot plot, whatever the filters for warnings are.
+    with contextlib.redirect_stderr(io.StringIO()):
         compute = importlib.import_module("badcrossbar.compute")
     logging.getLogger().setLevel(logging.WARNING)
 
@@ -86,7 +89,7 @@ def many_inputs(other: Callable[[Floats, Floats], Floats] | None) -> None:
         ours, found = least_seconds(lambda s=siemens, v=volts: solve_crossbar(s, v, 1.0, 1.0))
         line = f"{rows:5d} x{cols:5d}  {ours:7.4f}"
         if other is not None:
-            repeats = 3 if rows < 500 else 1
+            repeats = 2 if rows < 200 else 1
             theirs, expected = least_seconds(lambda s=siemens, v=volts: other(s, v), repeats)
             gap = np.abs(found - expected).max() / np.abs(expected).max()
             line += f"      {theirs:7.3f}        {theirs / ours:7.1f}           {gap:.1e}"
@@ -94,13 +97,11 @@ def many_inputs(other: Callable[[Floats, Floats], Floats] | None) -> None:
 
 
 def one_large() -> None:
-    """Time and memory of a large array."""
+    """Time and memory of a large array, to be run in a process of its own."""
     siemens, volts = drawn(*ALONE, EXAMPLES)
-    seconds, _ = least_seconds(lambda: solve_crossbar(siemens, volts, 1.0, 1.0), 2)
+    seconds, _ = least_seconds(lambda: solve_crossbar(siemens, volts, 1.0, 1.0), 3)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
-    print(
-        f"{ALONE[0]:5d} x{ALONE[1]:5d}  {seconds:7.4f}   {peak:.2f} GB at most so far\n", flush=True
-    )
+    print(f"{ALONE[0]:5d} x{ALONE[1]:5d}  {seconds:7.4f}   {peak:.2f} GB at most\n", flush=True)
 
 
 def substitution() -> None:
@@ -139,16 +140,24 @@ def main() -> None:
     """Print all figures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--without-badcrossbar", action="store_true", help="do not compare")
-    wanted = not parser.parse_args().without_badcrossbar
+    parser.add_argument("--large", action="store_true", help="only the largest array")
+    arguments = parser.parse_args()
+    if arguments.large:
+        one_large()
+        return
+    wanted = not arguments.without_badcrossbar
     other = badcrossbar() if wanted else None
     if wanted and other is None:
         print("badcrossbar is missing: nothing is compared; how to install it is said in this file")
-    print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
+    load = os.getloadavg()[0]
+    print(
+        f"{os.cpu_count()} cores, load {load:.1f}: above the number of cores, times are of a crowd"
+    )
     siemens, volts = drawn(40, 40, 2)
     solve_crossbar(siemens, volts, 1.0, 1.0)  # compiles, or loads what is compiled
     Crossbar(siemens, 1.0, 1.0).solve(volts)
     many_inputs(other)
-    one_large()
+    subprocess.run([sys.executable, __file__, "--large"], check=True)
     substitution()
     curves()
 

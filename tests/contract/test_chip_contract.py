@@ -21,7 +21,6 @@ from hil.substrate import (
     Substrate,
 )
 from sim_backend.drawing import DrawsCircuit
-from tests.contract.wrappers import Bare, Full
 from tests.unit.chip.chips import CUBES, chip, graph_chip, spread_chip
 
 EXACT: dict[str, dict[str, Any]] = {
@@ -63,16 +62,6 @@ BOUNDED: dict[str, dict[str, Any]] = {
 """Some devices cannot be brought to every conductance, not even by ideal loading."""
 
 
-class NotLoaded(Bare):
-    """A substrate without loading, which the contract takes to be exact for every device."""
-
-    settle_each = Full.settle_each
-    read_conductance = Full.read_conductance
-    write_counts = Full.write_counts
-    load_write_counts = Full.load_write_counts
-    accumulate_comparisons = Full.accumulate_comparisons
-
-
 @pytest.mark.parametrize("kind", [*EXACT, *ASTRAY])
 def test_chips_honour_the_contract(kind: str) -> None:
     table = (EXACT | ASTRAY)[kind]
@@ -83,11 +72,12 @@ def test_chips_honour_the_contract(kind: str) -> None:
 @pytest.mark.parametrize("kind", BOUNDED)
 def test_chips_with_limits_honour_it(kind: str) -> None:
     assert chip(BOUNDED[kind]).spec.pulse_spread > 0.0
-    check_substrate(lambda: NotLoaded(chip(BOUNDED[kind])))
+    check_substrate(lambda: chip(BOUNDED[kind]))
 
 
-def test_a_published_device_honours_it() -> None:
-    check_substrate(lambda: NotLoaded(chip("reram-es")))
+@pytest.mark.parametrize("name", ["reram-es", "reram-om-2022", "reram-hfo2-2022", "ecram-li"])
+def test_published_devices_honour_it(name: str) -> None:
+    check_substrate(lambda: chip(name))
 
 
 @pytest.mark.parametrize("precision", ["float32", "float64"])

@@ -37,7 +37,7 @@ def test_identity_and_state_after_reset(smu: Keithley2400) -> None:
     assert smu.current_range == pytest.approx(1.05e-4)
     assert smu.source_voltage_range_auto_enabled
     assert smu.source_delay_auto_enabled
-    assert smu.output_off_state in ("NORM", "normal")
+    assert smu.output_off_state == "normal"
     assert smu.wires == 2
     assert smu.trigger_count == smu.arm_count == 1
     assert smu.complete == "1"
@@ -82,7 +82,7 @@ def test_settings_are_kept(smu: Keithley2400) -> None:
     for name, value in {
         "current_nplc": 0.1,
         "wires": 4,
-        "output_off_state": "HIMP",
+        "output_off_state": "zero",
         "filter_enabled": True,
         "filter_count": 20,
         "repeat_filter_enabled": False,

@@ -23,7 +23,7 @@ def smu() -> Iterator[Keithley2400]:
 
 def test_identity(smu: Keithley2400) -> None:
     identity = smu.get_idn()
-    assert identity["model"] == "MODEL 2400"
+    assert identity["model"] == "2400"
     assert identity["serial"] == "42"
 
 

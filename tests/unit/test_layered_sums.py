@@ -7,7 +7,8 @@ import pytest
 
 from sim_backend.layered import programming
 
-ROWS = 301
+ROWS = 901
+"""Each of the two parts holds more than one strip: only there can the groups of rows differ."""
 
 
 @pytest.mark.parametrize("columns", [32, 100, 150, 1030])
