@@ -19,6 +19,7 @@ from hil.cli.devices import devices_app
 from hil.cli.netlists import export_spice
 from hil.cli.options import ConfigFile, Epochs, Preset, Seed, Sets, overrides
 from hil.cli.reporting import DataDirectory, reported
+from hil.cli.study import study_app
 
 if TYPE_CHECKING:
     from hil.composition import ExperimentConfig
@@ -56,6 +57,7 @@ config_app = typer.Typer(help="Look at configurations.", no_args_is_help=True)
 app.add_typer(config_app, name="config")
 app.add_typer(chip_app, name="chip")
 app.add_typer(devices_app, name="devices")
+app.add_typer(study_app, name="study")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
