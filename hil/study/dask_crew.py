@@ -54,6 +54,7 @@ class DaskCrew:
         self._client = _connect(address, timeout_seconds)
         self._futures: dict[str, Any] = {}
         self._threads = 1
+        self._timeout_seconds = timeout_seconds
         self._patience_seconds = patience_seconds
         self._deserted_seconds = 0.0
         try:
@@ -97,33 +98,47 @@ class DaskCrew:
                 )
         except _LOST as error:
             raise self._lost() from error
-        done = [key for key, future in self._futures.items() if future.done()]
-        self._deserted_seconds = (
-            0.0 if self._count_threads() or done else (self._deserted_seconds + seconds)
-        )
+        outcomes = [
+            outcome
+            for key, future in list(self._futures.items())
+            if future.done() and (outcome := self._outcome(key, future)) is not None
+        ]
+        for outcome in outcomes:
+            del self._futures[outcome.key]
+        self._notice_desertion(0.0 if outcomes else seconds)
+        return outcomes
+
+    def _outcome(self, key: str, future: Any) -> Outcome | None:
+        """What came of a job that is done; None if that died with its worker."""
+        if future.status == "cancelled":
+            raise self._lost()
+        try:
+            if future.status == "error":
+                error = future.exception(timeout=self._timeout_seconds)
+                # KilledWorker: distributed has tried it on several workers already.
+                return Outcome(key, error=f"{type(error).__name__}: {error}")
+            outcome = future.result(timeout=self._timeout_seconds)
+        except TimeoutError:
+            return None  # distributed has it done again
+        except _LOST as error:
+            raise self._lost() from error
+        assert isinstance(outcome, Outcome)
+        return outcome
+
+    def _notice_desertion(self, waited_seconds: float) -> None:
+        deserted = self._count_threads() == 0 and waited_seconds > 0.0
+        self._deserted_seconds = self._deserted_seconds + waited_seconds if deserted else 0.0
         if self._deserted_seconds > self._patience_seconds:
             raise ConfigurationError(
                 f"the scheduler at {self._address} has had no workers for "
                 f"{self._patience_seconds:g} s; results so far are kept: start workers, and the "
                 "same command goes on from them"
             )
-        return [self._outcome(key, self._futures.pop(key)) for key in done]
-
-    def _outcome(self, key: str, future: Any) -> Outcome:
-        if future.status == "cancelled":
-            raise self._lost()
-        if future.status == "error":
-            error = future.exception()
-            # KilledWorker: distributed has tried it on several workers already.
-            return Outcome(key, error=f"{type(error).__name__}: {error}")
-        outcome = future.result()
-        assert isinstance(outcome, Outcome)
-        return outcome
 
     def _count_threads(self) -> int:
         """Threads of all workers there are now."""
         try:
-            found = sum(self._client.nthreads().values())
+            found = int(sum(self._client.nthreads().values()))
         except _LOST as error:
             raise self._lost() from error
         self._threads = max(1, found)
@@ -149,7 +164,7 @@ class DaskCrew:
         with contextlib.suppress(*_LOST):
             self._client.cancel(list(self._futures.values()))
         self._futures.clear()
-        self._client.close(timeout=_TIMEOUT_SECONDS)
+        self._client.close(timeout=self._timeout_seconds)
 
 
 def _checked(address: str) -> str:

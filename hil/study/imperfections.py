@@ -95,17 +95,19 @@ def _imperfections(experiment: ExperimentConfig) -> dict[str, tuple[str, dict[st
     the hidden nodes, sample-and-holds to the target of the outputs.
     """
     hidden, output = _hidden_volts(experiment), abs(experiment.encoding.target_volts)
-    mismatch, hold = "substrate.mismatch.", "substrate.board.hold."
-    amplifier, diode = 2.0 * hidden, 0.3 * hidden
-    held, noise, noise_alone = 0.5 * output, 0.005 * output, 0.05 * output
+    shockley = _neurons(experiment) not in ("ideal_diodes", "ideal_pairs")
+    return _of_the_circuit(hidden, shockley) | _of_the_holds(output)
+
+
+def _of_the_circuit(hidden_volts: float, shockley: bool) -> dict[str, tuple[str, dict[str, float]]]:
+    mismatch = "substrate.mismatch."
+    amplifier, diode = 2.0 * hidden_volts, 0.3 * hidden_volts
     junctions = {
         mismatch + "saturation_spread": 5.0,
         mismatch + "ideality_spread": 0.5,
         mismatch + "temperature_spread_kelvin": 25.0,
     }
-    if _neurons(experiment) in ("ideal_diodes", "ideal_pairs"):
-        junctions = {}
-    law = "log-spread of saturation currents 5, ideality 50 %, 25 K, " if junctions else ""
+    law = "log-spread of saturation currents 5, ideality 50 %, 25 K, " if shockley else ""
     return {
         "amplifiers": (
             f"level 1: gains 100 %, B/A 50 %, offset {amplifier:.3g} V",
@@ -117,24 +119,28 @@ def _imperfections(experiment: ExperimentConfig) -> dict[str, tuple[str, dict[st
         ),
         "diodes": (
             f"level 1: {law}offset {diode:.3g} V",
-            junctions | {mismatch + "diode_offset_volts": diode},
+            (junctions if shockley else {}) | {mismatch + "diode_offset_volts": diode},
         ),
         "conductances": (
             "level: log-spread about what was written",
             {mismatch + "conductance_spread": 1.0},
         ),
+    }
+
+
+def _of_the_holds(output_volts: float) -> dict[str, tuple[str, dict[str, float]]]:
+    hold = "substrate.board.hold."
+    offset, little, much = 0.5 * output_volts, 0.005 * output_volts, 0.05 * output_volts
+    return {
         "sensing": (
-            f"level 1: holds' offset {held:.3g} V, gains 25 %, noise {noise:.3g} V",
+            f"level 1: holds' offset {offset:.3g} V, gains 25 %, noise {little:.3g} V",
             {
-                hold + "offset_volts": held,
+                hold + "offset_volts": offset,
                 hold + "gain_spread": 0.25,
-                hold + "noise_volts": noise,
+                hold + "noise_volts": little,
             },
         ),
-        "noise": (
-            f"level 1: white noise of holds {noise_alone:.3g} V rms",
-            {hold + "noise_volts": noise_alone},
-        ),
+        "noise": (f"level 1: white noise of holds {much:.3g} V rms", {hold + "noise_volts": much}),
     }
 
 

@@ -101,5 +101,5 @@ def _shown(interval: Interval) -> str:
     if math.isnan(interval.mean):
         return "-"
     if math.isnan(interval.low):
-        return f"{interval.mean:.2f}"
-    return f"{interval.mean:.2f} ± {interval.half_width:.2f}"
+        return f"{interval.mean:z.2f}"
+    return f"{interval.mean:z.2f} ± {interval.half_width:z.2f}"

@@ -15,9 +15,9 @@ from hil.study.folder import StudyFolder, sorted_results
 
 _RUN = "from hil.cli.study import study_app; study_app()"
 _SMALL = (
-    "mismatch --imperfection conductances --levels 0.1,0.5 --chips 2 --epochs 1 --workers 1"
+    "mismatch --imperfection conductances --levels 0.1,0.5 --chips 3 --epochs 2 --workers 1"
 ).split()
-_RESULTS = 2 + 2 * 2 * 2
+_RESULTS = 3 + 3 * 2 * 2
 
 
 def _study(*arguments: str) -> Result:
@@ -41,11 +41,11 @@ def test_what_a_study_leaves(finished: Path) -> None:
     with (finished / "table.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [(row["arm"], row["level"], row["chips"]) for row in rows] == [
-        ("ideal", "0", "2"),
-        ("in_situ", "0.1", "2"),
-        ("transfer", "0.1", "2"),
-        ("in_situ", "0.5", "2"),
-        ("transfer", "0.5", "2"),
+        ("ideal", "0", "3"),
+        ("in_situ", "0.1", "3"),
+        ("transfer", "0.1", "3"),
+        ("in_situ", "0.5", "3"),
+        ("transfer", "0.5", "3"),
     ]
     assert all(0.0 <= float(row["mean_error_percent"]) <= 100.0 for row in rows)
     assert rows[1]["setting"] == "conductance_spread 0.1"
@@ -58,10 +58,10 @@ def test_killed_studies_go_on(finished: Path, tmp_path: Path) -> None:
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         for line in process.stderr:
-            if line.startswith("3/"):  # results, of all
+            if line.startswith("2/"):  # results, of all
                 process.kill()
     before = len(StudyFolder(tmp_path).results())
-    assert 3 <= before < _RESULTS
+    assert 2 <= before < _RESULTS
     result = _study(*_SMALL, "--out", str(tmp_path))
     assert result.exit_code == 0, result.output
     assert f"{before} of them done before" in result.stderr

@@ -7,6 +7,7 @@ import re
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -58,6 +59,8 @@ class Cluster:
             seen.append(line)
             found = re.search(pattern, line)
             if found:
+                # What nobody reads would fill the pipe and stop the process.
+                threading.Thread(target=process.stderr.read, daemon=True).start()
                 return found.group(1)
         raise AssertionError("".join(seen))
 
@@ -111,7 +114,7 @@ def test_workers_that_all_go_away(cluster: Cluster, tmp_path: Path) -> None:
         run_study(
             small_study(),
             tmp_path,
-            lambda: DaskCrew(cluster.address, patience_seconds=0.5),
+            lambda: DaskCrew(cluster.address, timeout_seconds=3.0, patience_seconds=0.5),
             notes,
         )
     assert 1 <= len(notes.done) < 10
