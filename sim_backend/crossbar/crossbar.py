@@ -95,7 +95,7 @@ class Crossbar:
         ports = np.concatenate([volts, np.zeros((len(volts), cols))], axis=1)
         if isinstance(self._conduction, Linear):
             words, bits = self._factor.volts(ports)
-            amps = self._factor.port_amps(ports)
+            amps = self._factor.port_amps(volts)
             ok = np.ones(len(volts), bool)
         else:
             words, bits, amps, ok = settle(self._factor, self._planes, self._conduction, ports)

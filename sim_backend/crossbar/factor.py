@@ -11,7 +11,7 @@ from sim_backend.crossbar.leaf_kernels import LANES
 from sim_backend.crossbar.reduction import Reduction
 from sim_backend.crossbar.symmetric import admittance
 from sim_backend.crossbar.tasks import shared_nodes
-from sim_backend.nodal.blas import one_thread
+from sim_backend.crossbar.workers import workers
 
 __all__ = ["Factor"]
 
@@ -39,7 +39,7 @@ class Factor:
 
     def __init__(self, planes: Planes, is_kept: bool = True, is_updatable: bool = False) -> None:
         self.rows, self.cols = planes[0].shape
-        with one_thread():
+        with workers(self.rows * self.cols):
             self._blocks = Reduction(planes, is_kept, is_updatable)
         self._admittance: Floats | None = None
 
@@ -50,7 +50,7 @@ class Factor:
             ValueError: see the class.
         """
         self._admittance = None
-        with one_thread():
+        with workers(self.rows * self.cols):
             self._blocks.update(planes)
 
     @property
@@ -63,11 +63,11 @@ class Factor:
         return admittance(self._blocks.matrix)
 
     def port_amps(self, port_volts: Floats) -> Floats:
-        """(batch, ports) into the ports at (batch, ports)."""
+        """(batch, ports) into the ports at (batch, n) volts; ports from the n-th on at 0 V."""
         if self._admittance is None:
             self._admittance = self.admittance_siemens()
-        with one_thread():
-            found: Floats = port_volts @ self._admittance
+        with workers(0):
+            found: Floats = port_volts @ self._admittance[: port_volts.shape[1]]
         return found
 
     def _substitute(self, port_volts: Floats, extra: list[Floats] | None) -> Floats:
@@ -87,11 +87,11 @@ class Factor:
 
     def volts(self, port_volts: Floats) -> tuple[Floats, Floats]:
         """Node voltages of word lines and bit lines, (batch, rows, cols), at (batch, ports)."""
-        batch, threads = len(port_volts), _threads()
+        batch = len(port_volts)
         words = np.empty((batch, self.rows, self.cols))
         bits = np.empty_like(words)
         none = np.empty((0, 0, 0))
-        with one_thread():
+        with workers(words.size):
             for low in range(0, batch, _EXAMPLES):
                 part = slice(low, low + _EXAMPLES)
                 vectors = self._substitute(port_volts[part], None)
@@ -100,15 +100,14 @@ class Factor:
                 ):
                     leaf_kernels.descend(
                         shape.program, shape.places, vectors, weights, none, words[part],
-                        bits[part], threads,
+                        bits[part], _threads(),
                     )  # fmt: skip
         return words, bits
 
     def drop_products(self, first: Floats, second: Floats | None) -> Floats:
         """Batch-summed products of device drops, (rows, cols), at (batch, ports) voltages twice."""
-        threads = _threads()
         products = np.zeros((self.rows, self.cols))
-        with one_thread():
+        with workers(len(first) * products.size):
             for low in range(0, len(first), _EXAMPLES):
                 part = slice(low, low + _EXAMPLES)
                 one = two = self._substitute(first[part], None)
@@ -118,7 +117,7 @@ class Factor:
                     self._blocks.leaves, self._blocks.leaf_weights, strict=True
                 ):
                     leaf_kernels.multiply_drops(
-                        shape.program, shape.places, (one, two), weights, products, threads
+                        shape.program, shape.places, (one, two), weights, products, _threads()
                     )
         return products
 
@@ -138,7 +137,7 @@ class Factor:
         """
         words, bits = np.empty(word_amps.shape), np.empty(word_amps.shape)
         amps = np.empty(port_volts.shape)
-        with one_thread():
+        with workers(words.size):
             for low in range(0, len(port_volts), _EXAMPLES):
                 part = slice(low, low + _EXAMPLES)
                 self._respond(

@@ -102,6 +102,19 @@ def _eliminate_nodes(
         at = _add_pairs(n, program, at, raw, mine, slots)
 
 
+@njit(cache=True, error_model="numpy")
+def _write_ports(n: int, places: Ints, slots: Floats, matrices: Floats) -> None:
+    """Put the conductances between the ports of eight leaves into their matrices."""
+    for lane in range(LANES):
+        at = places[lane, MATRIX]
+        pair = lane
+        for p in range(n):
+            for q in range(p):
+                matrices[at + p * n + q] = slots[pair]
+                pair += LANES
+            matrices[at + p * n + p] = 0.0
+
+
 @njit(cache=True, error_model="numpy", parallel=True)
 def eliminate(
     program: LeafProgram,
@@ -136,14 +149,7 @@ def eliminate(
                 _eliminate_nodes(program, slots, raw, weights[group], ohms[group])
             else:
                 _eliminate_nodes(program, slots, raw, one, other)
-            for lane in range(LANES):
-                at = places[group, lane, MATRIX]
-                pair = lane
-                for p in range(n):
-                    for q in range(p):
-                        matrices[at + p * n + q] = slots[pair]
-                        pair += LANES
-                    matrices[at + p * n + p] = 0.0
+            _write_ports(n, places[group], slots, matrices)
 
 
 @njit(cache=True, error_model="numpy", fastmath=_CONTRACT)
@@ -205,6 +211,22 @@ def _touch(row: Floats) -> float:
     return a + b + c + d
 
 
+@njit(cache=True, error_model="numpy")
+def _write(program: LeafProgram, places: Ints, volts: Floats, words: Floats, bits: Floats) -> None:
+    """Put the voltages of eight leaves into the planes of one example."""
+    h, w = program.word.shape
+    for lane in range(LANES):
+        r0, c0 = places[lane, ROW], places[lane, COL]
+        mine = volts[lane:]
+        for i in range(h):
+            row, nodes = words[r0 + i, c0 : c0 + w], program.word[i]
+            for j in range(w):
+                row[j] = mine[nodes[j] * LANES]
+            row, nodes = bits[r0 + i, c0 : c0 + w], program.bit[i]
+            for j in range(w):
+                row[j] = mine[nodes[j] * LANES]
+
+
 @njit(cache=True, error_model="numpy", parallel=True)
 def descend(
     program: LeafProgram,
@@ -229,11 +251,6 @@ def descend(
         chunks: shares of the work.
     """
     n_groups, batch = len(places), vectors.shape[1]
-    h, w = program.word.shape
-    columns = words.shape[2]
-    flat_words, flat_bits = words.reshape(words.size), bits.reshape(bits.size)
-    size = flat_words.size // batch
-    places_of = LANES * program.word.reshape(h * w), LANES * program.bit.reshape(h * w)
     none = np.empty(0)
     for chunk in prange(chunks):
         volts = np.empty((program.n_ports + program.n_inner) * LANES + 1)
@@ -242,17 +259,19 @@ def descend(
             for b in range(batch):
                 more = extra[group, b] if extra.shape[1] else none
                 _voltages(program, places[group], vectors, b, weights[group], more, volts)
-                for lane in range(LANES):
-                    r0, c0 = places[group, lane, ROW], places[group, lane, COL]
-                    mine = volts[lane:]
-                    for i in range(h):
-                        start = b * size + (r0 + i) * columns + c0
-                        row = flat_words[start : start + w]
-                        for j in range(w):
-                            row[j] = mine[places_of[0][i * w + j]]
-                        row = flat_bits[start : start + w]
-                        for j in range(w):
-                            row[j] = mine[places_of[1][i * w + j]]
+                _write(program, places[group], volts, words[b], bits[b])
+
+
+@njit(cache=True, error_model="numpy", fastmath=_CONTRACT)
+def _add_products(program: LeafProgram, one: Floats, two: Floats, total: Floats) -> None:
+    """Add products of the drops of all devices of eight leaves."""
+    h, w = program.word.shape
+    for i in range(h):
+        for j in range(w):
+            p, q = program.word[i, j] * LANES, program.bit[i, j] * LANES
+            for lane in range(LANES):
+                drop = one[p + lane] - one[q + lane]
+                total[i * w + j, lane] += drop * (two[p + lane] - two[q + lane])
 
 
 @njit(cache=True, error_model="numpy", parallel=True)
@@ -286,12 +305,7 @@ def multiply_drops(
             for b in range(batch):
                 _voltages(program, places[group], vectors[0], b, weights[group], none, one)
                 _voltages(program, places[group], vectors[1], b, weights[group], none, two)
-                for i in range(h):
-                    for j in range(w):
-                        p, q = program.word[i, j] * LANES, program.bit[i, j] * LANES
-                        for lane in range(LANES):
-                            drop = one[p + lane] - one[q + lane]
-                            total[i * w + j, lane] += drop * (two[p + lane] - two[q + lane])
+                _add_products(program, one, two, total)
             for lane in range(LANES):
                 r0, c0 = places[group, lane, ROW], places[group, lane, COL]
                 # A group may be filled up with copies of its last leaf.
@@ -301,6 +315,34 @@ def multiply_drops(
                 for i in range(0 if is_copy else h):
                     for j in range(w):
                         products[r0 + i, c0 + j] += total[i * w + j, lane]
+
+
+@njit(cache=True, error_model="numpy")
+def _read(program: LeafProgram, places: Ints, words: Floats, bits: Floats, into: Floats) -> None:
+    """Take the currents into the nodes of eight leaves from the planes of one example."""
+    h, w = program.word.shape
+    into[:] = 0.0
+    for lane in range(LANES):
+        r0, c0 = places[lane, ROW], places[lane, COL]
+        for i in range(h):
+            for j in range(w):
+                into[program.word[i, j] * LANES + lane] += words[r0 + i, c0 + j]
+                into[program.bit[i, j] * LANES + lane] += bits[r0 + i, c0 + j]
+
+
+@njit(cache=True, error_model="numpy", fastmath=_CONTRACT)
+def _push_on(
+    program: LeafProgram, weights: Floats, ohms: Floats, into: Floats, extra: Floats
+) -> None:
+    """Pass currents into inner nodes on to their neighbours, up to the ports."""
+    for k in range(program.n_inner):
+        p = (program.n_ports + k) * LANES
+        for a in range(program.first[k], program.first[k + 1]):
+            q = np.int64(program.neighbours[a]) * LANES
+            for lane in range(LANES):
+                into[q + lane] += weights[a * LANES + lane] * into[p + lane]
+        for lane in range(LANES):
+            extra[k * LANES + lane] = into[p + lane] * ohms[k * LANES + lane]
 
 
 @njit(cache=True, error_model="numpy", parallel=True)
@@ -327,29 +369,12 @@ def ascend(
         chunks: shares of the work.
     """
     n_groups, batch, n = len(places), vectors.shape[1], program.n_ports
-    h, w = program.word.shape
     for chunk in prange(chunks):
         into = np.empty((n + program.n_inner) * LANES)
         for group in range(chunk * n_groups // chunks, (chunk + 1) * n_groups // chunks):
             for b in range(batch):
-                into[:] = 0.0
-                for lane in range(LANES):
-                    r0, c0 = places[group, lane, ROW], places[group, lane, COL]
-                    for i in range(h):
-                        for j in range(w):
-                            at = (b, r0 + i, c0 + j)
-                            into[program.word[i, j] * LANES + lane] += amps[0][at]
-                            into[program.bit[i, j] * LANES + lane] += amps[1][at]
-                for k in range(program.n_inner):
-                    p = (n + k) * LANES
-                    for a in range(program.first[k], program.first[k + 1]):
-                        q = np.int64(program.neighbours[a]) * LANES
-                        for lane in range(LANES):
-                            into[q + lane] += weights[group, a * LANES + lane] * into[p + lane]
-                    for lane in range(LANES):
-                        extra[group, b, k * LANES + lane] = (
-                            into[p + lane] * ohms[group, k * LANES + lane]
-                        )
+                _read(program, places[group], amps[0][b], amps[1][b], into)
+                _push_on(program, weights[group], ohms[group], into, extra[group, b])
                 for lane in range(LANES):
                     at_vector = places[group, lane, VECTOR]
                     for p in range(n):

@@ -137,6 +137,19 @@ def _mean_one(weights: Floats, n: int, m: int, volts: Floats, out: Floats) -> No
         out[k] = s
 
 
+@njit(cache=True, error_model="numpy")
+def _share(join: Ints, low: int, m: int, shared: Floats, extra: Floats, below: Floats) -> None:
+    """Give the voltages of shared nodes to both blocks."""
+    batch = below.shape[1]
+    one, two = join[A_VECTOR] + join[A_SHARED] + low, join[B_VECTOR] + join[B_SHARED] + low
+    for k in range(m):
+        for b in range(batch):
+            volts = shared[k * batch + b]
+            if extra.shape[1]:
+                volts += extra[join[SHARES] + low + k, b]
+            below[one + k, b] = below[two + k, b] = volts
+
+
 @njit(cache=True, error_model="numpy", parallel=True)
 def descend(
     joins: Ints,
@@ -175,14 +188,7 @@ def descend(
             else:
                 shape = (batch, m, n)
                 multiply_add((False, False), shape, volts, batch, rows, n, 0.0, shared, batch)
-            if extra.shape[1]:
-                for k in range(m):
-                    for b in range(batch):
-                        shared[k * batch + b] += extra[join[SHARES] + low + k, b]
-            one, two = join[A_VECTOR] + join[A_SHARED] + low, join[B_VECTOR] + join[B_SHARED] + low
-            for k in range(m):
-                for b in range(batch):
-                    below[one + k, b] = below[two + k, b] = shared[k * batch + b]
+            _share(join, low, m, shared, extra, below)
             if low == 0:
                 _to_children(join, below, above)
 
@@ -206,6 +212,24 @@ def _spread_one(weights: Floats, n: int, m: int, into: Floats, out: Floats) -> N
         row, x = weights[k * n : (k + 1) * n], into[k]
         for p in range(n):
             out[p] += row[p] * x
+
+
+@njit(cache=True, error_model="numpy")
+def _from_children(join: Ints, below: Floats, above: Floats, shared: Floats) -> None:
+    """Currents into shared nodes, and into the ports of the new block as far as they are its."""
+    batch = above.shape[1]
+    one, two = join[A_VECTOR] + join[A_SHARED], join[B_VECTOR] + join[B_SHARED]
+    for k in range(join[SHARED]):
+        for b in range(batch):
+            shared[k * batch + b] = below[one + k, b] + below[two + k, b]
+    start = join[VECTOR]
+    for part in range(6):
+        which, first, count = join[SEGMENTS + 3 * part : SEGMENTS + 3 * part + 3]
+        origin = (join[A_VECTOR] if which == 0 else join[B_VECTOR]) + first
+        for k in range(count):
+            for b in range(batch):
+                above[start + k, b] = below[origin + k, b]
+        start += count
 
 
 @njit(cache=True, error_model="numpy", parallel=True)
@@ -232,19 +256,8 @@ def ascend(
         for t in range(chunk, len(joins), chunks):
             join = joins[t]
             n, m = join[PORTS], join[SHARED]
-            one, two = join[A_VECTOR] + join[A_SHARED], join[B_VECTOR] + join[B_SHARED]
             mine = shares[join[SHARES] * batch : (join[SHARES] + m) * batch]
-            for k in range(m):
-                for b in range(batch):
-                    mine[k * batch + b] = below[one + k, b] + below[two + k, b]
-            start = join[VECTOR]
-            for part in range(6):
-                which, first, count = join[SEGMENTS + 3 * part : SEGMENTS + 3 * part + 3]
-                origin = (join[A_VECTOR] if which == 0 else join[B_VECTOR]) + first
-                for k in range(count):
-                    for b in range(batch):
-                        above[start + k, b] = below[origin + k, b]
-                start += count
+            _from_children(join, below, above, mine)
             weights, out = kept[0][join[WEIGHTS] :], flat[join[VECTOR] * batch :]
             if batch == 1:
                 _spread_one(weights, n, m, mine, out)

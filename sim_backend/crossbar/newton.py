@@ -38,7 +38,7 @@ _DONE = 1e-13
 """Share of the largest current by which the currents of a line may still change."""
 _ENOUGH = 1e-11
 """The same where further steps do not help."""
-_RATIO_ALONE = 30.0
+_RATIO_ALONE = 250.0
 """Largest slope over base conductance beyond which examples are solved one by one."""
 _FACTOR_IN_ROOTS = 1.5
 """What a new factor costs: it pays if it lowers the root of that ratio, which iterations grow

@@ -6,17 +6,19 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-import sim_backend.threads  # noqa: F401  (settings of OpenMP, before the first parallel kernel)
 from sim_backend.crossbar import leaf_kernels, level_kernels
 from sim_backend.crossbar.inputs import Floats, Planes
 from sim_backend.crossbar.layout import A_BLOCK, B_BLOCK, layout
 from sim_backend.crossbar.leaf_kernels import LANES
 from sim_backend.crossbar.leaves import LeafShape, leaf_shapes
 from sim_backend.crossbar.tasks import side_by_side, strips, tiles
+from sim_backend.threads import prepare
 
 __all__ = ["Reduction"]
 
 Bools = NDArray[np.bool_]
+
+prepare()  # OpenMP reads its settings at the first parallel kernel.
 
 _MOST_LEAVES = 0.25
 """Share of leaves that have changed, up to which the others are left alone."""
@@ -50,7 +52,6 @@ class Reduction:
         self.layout = layout(rows, cols)
         self.leaves = leaf_shapes(rows, cols)
         self._is_kept = is_kept
-        self._threads = int(numba.get_num_threads())
         self.leaf_weights, self.leaf_ohms = [], []
         for shape in self.leaves:
             groups = len(shape.places) if is_kept else 0
@@ -118,7 +119,7 @@ class Reduction:
             if not groups.size:
                 return
             places, weights, ohms = places[groups], weights[groups], ohms[groups]
-        chunks = min(4 * self._threads, len(places))
+        chunks = min(4 * int(numba.get_num_threads()), len(places))
         leaf_kernels.eliminate(
             shape.program, places, planes, weights, ohms, self._buffers[0], chunks
         )
@@ -135,7 +136,7 @@ class Reduction:
             if not len(table):
                 return changed
         matrices = self._buffers[level], self._buffers[level + 1]
-        kept, threads = (self.weights[level], self.pivots[level]), self._threads
+        kept, threads = (self.weights[level], self.pivots[level]), int(numba.get_num_threads())
         if side_by_side(len(table)):
             chunks = min(4 * threads, len(table))
             level_kernels.join_small(table, matrices, kept, self._is_kept, chunks)

@@ -101,12 +101,12 @@ def one_large() -> None:
     siemens, volts = drawn(*ALONE, EXAMPLES)
     seconds, _ = least_seconds(lambda: solve_crossbar(siemens, volts, 1.0, 1.0), 3)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
-    print(f"{ALONE[0]:5d} x{ALONE[1]:5d}  {seconds:7.4f}   {peak:.2f} GB at most\n", flush=True)
+    print(f"{ALONE[0]} x {ALONE[1]}, {EXAMPLES} inputs: {seconds:.3f} s, {peak:.2f} GB", flush=True)
 
 
 def substitution() -> None:
     """One more input through the factor, all node voltages; and changes of the devices."""
-    print("milliseconds: factorising, all node voltages of 1 further input and of each of 100,")
+    print("\nmilliseconds: factorising, all node voltages of 1 further input and of each of 100,")
     print("factorising again, after a change of 1 device, port admittances")
     for rows, cols in (*SIZES, *OTHERS):
         siemens, volts = drawn(rows, cols, EXAMPLES)
@@ -156,8 +156,9 @@ def main() -> None:
     siemens, volts = drawn(40, 40, 2)
     solve_crossbar(siemens, volts, 1.0, 1.0)  # compiles, or loads what is compiled
     Crossbar(siemens, 1.0, 1.0).solve(volts)
-    many_inputs(other)
+    # First, because a new process inherits the largest memory of the one that starts it.
     subprocess.run([sys.executable, __file__, "--large"], check=True)
+    many_inputs(other)
     substitution()
     curves()
 

@@ -123,8 +123,8 @@ def test_what_does_not_converge_is_said() -> None:
     array = drawn(5, 4, 0)
     volts = np.array([[1e-5] * 5, [1.0] * 5])
     given = (array.siemens, volts, 1.0, 1.0)
-    found = solve_crossbar(*given, conduction=Impossible(), details=True)  # type: ignore[arg-type]
+    found = solve_crossbar(*given, conduction=Impossible(), details=True)
     assert found.ok.tolist() == [True, False]
     with pytest.raises(NotConvergedError, match=r"examples \[1\] did not converge") as caught:
-        solve_crossbar(*given, conduction=Impossible())  # type: ignore[arg-type]
+        solve_crossbar(*given, conduction=Impossible())
     assert caught.value.examples == [1]
