@@ -75,8 +75,12 @@ class Supply:
         return self._world.reading(self._channel)
 
     def force(self, function: str, level: float) -> None:
-        """Source a level other than the programmed one: a sweep's step, a test current."""
-        self._channel.stance = self._stance(function, level, self.limit(_other(function)))
+        """Source a level other than the programmed one: a sweep's step, a test current.
+
+        With the output off nothing is sourced.
+        """
+        if self.output_on:
+            self._channel.stance = self._stance(function, level, self.limit(_other(function)))
 
     def limit(self, function: str) -> float:
         """The limit in effect: compliance, or the measuring range below it."""
@@ -121,6 +125,10 @@ class Supply:
             return self._ranges[function][self.range_index[function]].nominal
         index = fitting(self._ranges[function], self.limits[function])
         return self._ranges[function][-1 if index is None else index].nominal
+
+    def largest(self, function: str) -> float:
+        """The largest level of a function."""
+        return self._ranges[function][-1].largest
 
     def range_for(self, function: str, level: float) -> int:
         """Index of the range a level is sourced on."""
@@ -197,9 +205,8 @@ class Supply:
             lambda _: on_off(self.output_on),
         )
         yield output
-        yield Command(
-            ":OUTPut[1]:ENABle:TRIPped", query=lambda _: on_off(self.output_enable_closed)
-        )
+        tripped = ":OUTPut[1]:ENABle:TRIPped :OUTPut[1]:INTerlock:TRIPped"
+        yield Command(tripped, query=lambda _: on_off(self.output_enable_closed))
         yield Command("[:SOURce[1]]:CLEar[:IMMediate]", lambda _: self.switch(False), takes=(0, 0))
         for function in FUNCTIONS:
             yield from self._function_commands(function)
@@ -286,7 +293,9 @@ def _declared(model: SmuModel) -> Iterator[Number | Flag | Choice]:
     modes = ("HIMPedance", "NORMal", "ZERO", "GUARd")
     highest = model.largest_volts
     yield Choice(":OUTPut[1]:SMODe", "SMOD", model.off_mode, modes)
-    yield Flag(":OUTPut[1]:ENABle[:STATe]", "ENABLE", False)
+    # Other editions of the manual call the output enable line an interlock.
+    enable = ":OUTPut[1]:ENABle[:STATe] :OUTPut[1]:INTerlock:STATe"
+    yield Flag(enable, "ENABLE", False)
     yield Number("[:SOURce[1]]:VOLTage:PROTection[:LEVel]", "OVP", highest, 20.0, highest, "V")
     yield Flag("[:SOURce[1]]:CLEar:AUTO", "AUTO OFF", False)
     yield Choice("[:SOURce[1]]:CLEar:AUTO:MODE", "AUTO OFF MODE", "ALW", ("ALWays", "TCOunt"))

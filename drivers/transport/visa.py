@@ -6,9 +6,13 @@ finds, ``path@ivi`` for a vendor's). pyvisa is imported when the first session i
 
 from __future__ import annotations
 
+import os
 import socket
 import warnings
-from typing import Any
+from collections.abc import Callable
+from enum import Enum
+from importlib.util import find_spec
+from typing import Any, TypeAlias
 
 from drivers.transport import failures
 from drivers.transport.framing import read_reply
@@ -51,7 +55,7 @@ class VisaTransport:
         if self._resource is None:
             raise failures.closed(self._address, request)
         seconds = expect.timeout_seconds or self._timeout_seconds
-        source = _VisaSource(self._resource)
+        source = _VisaSource(_reader(self._resource))
         try:
             self._set_timeout(seconds)
             self._resource.write_raw(request + b"\n")
@@ -84,36 +88,52 @@ class VisaTransport:
             self._resource.timeout = milliseconds
 
 
+class _End(Enum):
+    """Why a read of a VISA session came back."""
+
+    COUNT = "count"  # as much as was asked for, or the terminator
+    MESSAGE = "message"  # the instrument said that its message ends here
+    TIME = "time"
+
+
+_Read: TypeAlias = Callable[[int], tuple[bytes, _End]]
+
+
 class _VisaSource:
     """The read side of a session; keeps what came before the time was up."""
 
-    def __init__(self, resource: Any) -> None:
-        self._read = _reader(resource)
+    def __init__(self, read: _Read) -> None:
+        self._read = read
+        self._late = False
+        self._unterminated = False
         self.received = b""
 
     def take(self, count: int) -> bytes:
         taken = b""
-        while len(taken) < count:
-            data, on_time = self._read(min(count - len(taken), CHUNK_BYTES))
-            taken += data
-            self.received += data
-            if not on_time:
-                break
+        while len(taken) < count and not self._late:
+            taken += self._next(count - len(taken))
         return taken
 
     def take_line(self) -> bytes:
         line = b""
-        while not line.endswith(b"\n"):
-            data, on_time = self._read(CHUNK_BYTES)
-            line += data
-            self.received += data
-            if not on_time:
-                break
+        while not line.endswith(b"\n") and not self._late:
+            line += self._next(CHUNK_BYTES)
         return line
 
+    def _next(self, count: int) -> bytes:
+        """Some more bytes; a message that ends without a terminator gets one."""
+        if self._unterminated:
+            self._unterminated = False
+            return b"\n"
+        data, end = self._read(min(count, CHUNK_BYTES))
+        self.received += data
+        self._late = end is _End.TIME
+        self._unterminated = end is _End.MESSAGE and not data.endswith(b"\n")
+        return data
 
-def _reader(resource: Any) -> Any:
-    """A function ``count -> (bytes, on time)``.
+
+def _reader(resource: Any) -> _Read:
+    """A function that reads up to a count of bytes.
 
     pyvisa drops the part of a reply that came before a time-out; the session of pyvisa-py, when
     asked itself, hands it over.
@@ -122,19 +142,21 @@ def _reader(resource: Any) -> Any:
     from pyvisa.errors import VisaIOError
 
     session = getattr(resource.visalib, "sessions", {}).get(resource.session)
+    ends = {StatusCode.success: _End.MESSAGE, StatusCode.error_timeout: _End.TIME}
 
-    def read(count: int) -> tuple[bytes, bool]:
-        if session is not None:
-            data, status = session.read(count)
-            if status == StatusCode.error_timeout or status >= 0:
-                return bytes(data), status >= 0
-            raise VisaIOError(status)
+    def read(count: int) -> tuple[bytes, _End]:
         try:
-            return bytes(resource.visalib.read(resource.session, count)[0]), True
+            if session is not None:
+                data, status = session.read(count)
+            else:
+                data, status = resource.visalib.read(resource.session, count)
         except VisaIOError as error:
             if error.error_code != StatusCode.error_timeout:
                 raise
-            return b"", False
+            return b"", _End.TIME
+        if status < 0 and status != StatusCode.error_timeout:
+            raise VisaIOError(status)
+        return bytes(data), ends.get(status, _End.COUNT)
 
     return read
 
@@ -146,10 +168,12 @@ def _opened(address: str, library: str, timeout_seconds: float) -> Any:
     except ImportError as error:
         raise failures.missing_package(address, "pyvisa", "pyvisa pyvisa-py") from error
     try:
-        manager = pyvisa.ResourceManager(library)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # backends warn of interfaces not installed here
+            manager = pyvisa.ResourceManager(library)
     except Exception as error:
-        if library == "@py":
-            raise failures.missing_package(address, "pyvisa-py", "pyvisa-py") from error
+        if library == "@py" and find_spec("pyvisa_py") is None:
+            raise failures.missing_package(address, "pyvisa_py", "pyvisa-py") from error
         raise TransportError(
             f"{address}: pyvisa cannot load the VISA library {library!r} ({error}). Install it, "
             "or name another in the bench file; '@py' needs no vendor's library",
@@ -158,8 +182,11 @@ def _opened(address: str, library: str, timeout_seconds: float) -> Any:
         ) from error
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # pyvisa warns of interfaces this address has no use of
-            return manager.open_resource(address, open_timeout=max(1, round(timeout_seconds * 1e3)))
+            warnings.simplefilter("ignore")
+            resource = manager.open_resource(
+                address, open_timeout=max(1, round(timeout_seconds * 1000))
+            )
+        _check_connected(resource)
     except Exception as error:
         raise TransportError(
             f"{address} could not be opened ({error}). Check the address against the "
@@ -168,6 +195,23 @@ def _opened(address: str, library: str, timeout_seconds: float) -> Any:
             address=address,
             library=library,
         ) from error
+    return resource
+
+
+def _own_socket(resource: Any) -> socket.socket | None:
+    """The socket of a pyvisa-py socket session; None for every other session."""
+    session = getattr(resource.visalib, "sessions", {}).get(resource.session)
+    interface = getattr(session, "interface", None)
+    return interface if isinstance(interface, socket.socket) else None
+
+
+def _check_connected(resource: Any) -> None:
+    """Raise what connecting failed with: pyvisa-py (0.8) calls a refused connection a success."""
+    own = _own_socket(resource)
+    number = own.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) if own is not None else 0
+    if number:
+        resource.close()
+        raise OSError(number, os.strerror(number))
 
 
 def _without_delay(resource: Any, address: str) -> None:
@@ -177,10 +221,9 @@ def _without_delay(resource: Any, address: str) -> None:
     """
     if not address.upper().endswith("::SOCKET"):
         return
-    session = getattr(resource.visalib, "sessions", {}).get(resource.session)
-    interface = getattr(session, "interface", None)
-    if isinstance(interface, socket.socket):
-        interface.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    own = _own_socket(resource)
+    if own is not None:
+        own.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     else:
         from pyvisa.constants import ResourceAttribute
 

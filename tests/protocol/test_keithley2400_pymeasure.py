@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
 from pymeasure.instruments.keithley import Keithley2400
 
 from drivers.emulated.keithley2400 import EmulatedKeithley2400
+from drivers.emulated.serving.pty import PtyServer
+from drivers.emulated.serving.running import running
 from drivers.emulated.world import ResistorWorld
+from drivers.transport.interface import Expect
+from drivers.transport.visa import VisaTransport
 from tests.protocol.served import served
 
 LOAD_OHMS = 10e3
@@ -17,9 +22,7 @@ LOAD_OHMS = 10e3
 @pytest.fixture
 def smu() -> Iterator[Keithley2400]:
     with served(EmulatedKeithley2400(ResistorWorld(LOAD_OHMS))) as address:
-        driver = Keithley2400(
-            address, visa_library="@py", read_termination="\n", write_termination="\n"
-        )
+        driver = opened(address)
         driver.reset()
         driver.reset_data_format()
         yield driver
@@ -139,13 +142,40 @@ def test_a_bus_trigger_starts_a_waiting_run(smu: Keithley2400) -> None:
     smu.trigger_immediately()
 
 
-def test_shutdown_ramps_down_and_switches_off(smu: Keithley2400) -> None:
-    smu.source_voltage = 0.0
-    smu.enable_source()
-    smu.ramp_to_voltage(0.2, steps=2, pause=0)
-    smu.write(":SOUR:VOLT 0")
-    smu.stop_buffer()
-    smu.disable_source()
-    assert smu.source_enabled is False
+def test_housekeeping(smu: Keithley2400) -> None:
     smu.beep(1000, 0.1)
+    smu.auto_zero_once()
+    smu.clear_trigger()
+    smu.reset_trigger()
     assert smu.options == "0"
+
+
+def opened(address: str) -> Keithley2400:
+    return Keithley2400(address, visa_library="@py", read_termination="\n", write_termination="\n")
+
+
+def test_its_shutdown_ramps_to_zero_and_switches_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("time.sleep", lambda seconds: None)  # between the steps of its ramp
+    with served(EmulatedKeithley2400(ResistorWorld(LOAD_OHMS))) as address:
+        smu = opened(address)
+        smu.source_voltage = 2.0
+        smu.enable_source()
+        smu.shutdown()
+        smu.adapter.close()
+        after = VisaTransport(address)  # waits until all that was written before is carried out
+        assert after.exchange(b":OUTP?;:SOUR:VOLT?;:SYST:ERR?", Expect.LINE) == (
+            b'0;0.000000E+00;0,"No error"'
+        )
+        after.close()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pseudo-terminals are a POSIX thing")
+def test_over_a_pseudo_terminal() -> None:
+    server = PtyServer(EmulatedKeithley2400(ResistorWorld(LOAD_OHMS)))
+    with running(server):
+        smu = opened(f"ASRL{server.address}::INSTR")
+        smu.source_voltage = 0.5
+        smu.enable_source()
+        assert smu.current == pytest.approx(0.5 / LOAD_OHMS)
+        assert smu.check_errors() == []
+        smu.adapter.close()

@@ -13,6 +13,38 @@ from tests.protocol.served import served
 
 World = ResistorWorld(1e4)
 
+SETTINGS = [
+    ("source_auto_range", True),
+    ("output_low_grounded", True),
+    ("shield_to_guard_enabled", True),
+    ("source_delay", 0.5),
+    ("delta_unit", "Ohms"),
+    ("delta_high_source", 1e-3),
+    ("delta_low_source", -2e-3),
+    ("delta_delay", 0.1),
+    ("delta_cycles", 10),
+    ("delta_measurement_sets", 3),
+    ("delta_compliance_abort_enabled", True),
+    ("delta_cold_switch_enabled", True),
+    ("delta_buffer_points", 10),
+    ("waveform_function", "square"),
+    ("waveform_frequency", 347.0),
+    ("waveform_amplitude", 0.05),
+    ("waveform_offset", 1e-3),
+    ("waveform_dutycycle", 25.0),
+    ("waveform_duration_time", 0.5),
+    ("waveform_duration_cycles", 100.0),
+    ("waveform_ranging", "fixed"),
+    ("waveform_use_phasemarker", True),
+    ("waveform_phasemarker_phase", 90.0),
+    ("waveform_phasemarker_line", 4),
+    ("display_enabled", False),
+    ("measurement_event_enabled", 8),
+    ("operation_event_enabled", 128),
+    ("questionable_event_enabled", 16),
+    ("srq_event_enabled", 128),
+]
+
 
 @pytest.fixture
 def instrument() -> EmulatedKeithley6221:
@@ -51,50 +83,19 @@ def test_direct_current(source: Keithley6221, instrument: EmulatedKeithley6221) 
     assert World.reading(instrument.channel).volts == pytest.approx(1.0)
     assert source.measurement_events & 8 == 0
     source.source_current = 1e-3
+    assert source.source_current == pytest.approx(1e-3)
     assert World.reading(instrument.channel).volts == pytest.approx(5.0)
     assert source.measurement_events & 8  # in compliance
-    source.shutdown()
+    source.disable_source()
+    assert source.source_enabled is False
     assert instrument.output_on is False
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("source_auto_range", True),
-        ("output_low_grounded", True),
-        ("shield_to_guard_enabled", True),
-        ("source_delay", 0.5),
-        ("delta_unit", "Ohms"),
-        ("delta_high_source", 1e-3),
-        ("delta_low_source", -2e-3),
-        ("delta_delay", 0.1),
-        ("delta_cycles", 10),
-        ("delta_measurement_sets", 3),
-        ("delta_compliance_abort_enabled", True),
-        ("delta_cold_switch_enabled", True),
-        ("delta_buffer_points", 10),
-        ("waveform_function", "square"),
-        ("waveform_frequency", 347.0),
-        ("waveform_amplitude", 0.05),
-        ("waveform_offset", 1e-3),
-        ("waveform_dutycycle", 25.0),
-        ("waveform_duration_time", 0.5),
-        ("waveform_duration_cycles", 100.0),
-        ("waveform_ranging", "fixed"),
-        ("waveform_use_phasemarker", True),
-        ("waveform_phasemarker_phase", 90.0),
-        ("waveform_phasemarker_line", 4),
-        ("display_enabled", False),
-        ("measurement_event_enabled", 8),
-        ("operation_event_enabled", 128),
-        ("questionable_event_enabled", 16),
-        ("srq_event_enabled", 128),
-    ],
-)
-def test_settings_are_kept(source: Keithley6221, name: str, value: object) -> None:
-    setattr(source, name, value)
-    kept = getattr(source, name)
-    assert kept == (pytest.approx(value) if isinstance(value, float) else value)
+def test_settings_are_kept(source: Keithley6221) -> None:
+    for name, value in SETTINGS:
+        setattr(source, name, value)
+        kept = getattr(source, name)
+        assert kept == (pytest.approx(value) if isinstance(value, float) else value), name
 
 
 def test_a_finite_waveform_tells_of_its_end(source: Keithley6221) -> None:

@@ -3,7 +3,7 @@
 A header is written as in manuals: ``[:SOURce[1]]:VOLTage[:LEVel][:IMMediate][:AMPLitude]``.
 Nodes in brackets may be left out; ``[1]`` behind a keyword may be, too; a bare number, as in
 ``CALCulate3``, must be sent; ``<n>`` takes any number and hands it to the command (1 if left
-out). ``|`` separates two names of one node.
+out). Two headers of one command are separated by a blank.
 """
 
 from __future__ import annotations
@@ -152,17 +152,18 @@ class Edge:
         return int(digits) if self.number in (ANY, int(digits)) else None
 
 
-_NODE = re.compile(r"(\[?):?(\*?[A-Za-z|]+)(?:(\d+)|\[(\d+)\]|(<n>))?(\]?)")
+_NODE = re.compile(r"(\[?):?(\*?[A-Za-z]+)(?:(\d+)|\[(\d+)\]|(<n>))?(\]?)")
 
 
 def build_tree(commands: Iterable[Command]) -> Node:
     """The tree of some commands; at one header, the later command and the later query count."""
     root = Node()
     for command in commands:
-        node = root
-        for found in _NODE.finditer(command.header):
-            node = _grown(node, found)
-        node.command = command if node.command is None else _merged(node.command, command)
+        for header in command.header.split():
+            node = root
+            for found in _NODE.finditer(header):
+                node = _grown(node, found)
+            node.command = command if node.command is None else _merged(node.command, command)
     return root
 
 
@@ -179,10 +180,8 @@ def _merged(old: Command, new: Command) -> Command:
 
 def _grown(node: Node, found: re.Match[str]) -> Node:
     """The node a piece of a header leads to, made if it is new."""
-    opening, names, fixed, optional_number, anything, _ = found.groups()
-    spellings = frozenset(
-        spelling for name in names.split("|") for spelling in (name.upper(), _short(name))
-    )
+    opening, name, fixed, optional_number, anything, _ = found.groups()
+    spellings = frozenset((name.upper(), values.short_form(name)))
     number = ANY if anything else int(fixed or optional_number or 0) or None
     for edge in node.edges:
         if edge.spellings == spellings and edge.number == number:
@@ -191,10 +190,6 @@ def _grown(node: Node, found: re.Match[str]) -> Node:
     edge = Edge(spellings, number, bool(fixed), bool(opening), Node())
     node.edges.append(edge)
     return edge.target
-
-
-def _short(name: str) -> str:
-    return values.short_form(name) or name
 
 
 def find(node: Node, keywords: list[str]) -> tuple[Command, Node, tuple[int, ...]] | None:

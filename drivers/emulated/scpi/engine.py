@@ -29,6 +29,7 @@ class ScpiEngine:
         self._root = build_tree(commands)
         self._status = status
         self._framer = Framer()
+        self._known: dict[tuple[int, str], tuple[Command, Node, tuple[int, ...]]] = {}
 
     def reset_session(self) -> None:
         """Forget a message that is not complete."""
@@ -63,10 +64,7 @@ class ScpiEngine:
     def _carry_out(self, unit: Unit, start: Node) -> tuple[Reply | None, Node]:
         """One unit from a node of the tree; its reply and where the next unit begins."""
         common = unit.header.startswith("*")
-        found = find(self._root if common else start, unit.header.upper().split(":"))
-        if found is None:
-            raise ScpiError(-113)
-        command, parent, suffixes = found
+        command, parent, suffixes = self._find(self._root if common else start, unit.header)
         parameters = Parameters(unit.parameters, suffixes)
         if unit.is_query:
             reply = _asked(command, parameters)
@@ -74,6 +72,16 @@ class ScpiEngine:
             reply = None
             _told(command, parameters)
         return reply, start if common else parent
+
+    def _find(self, start: Node, header: str) -> tuple[Command, Node, tuple[int, ...]]:
+        """Look a header up, in the tree only the first time: clients repeat themselves."""
+        key = id(start), header
+        if key not in self._known:
+            found = find(start, header.upper().split(":"))
+            if found is None:
+                raise ScpiError(-113)
+            self._known[key] = found
+        return self._known[key]
 
 
 def _asked(command: Command, parameters: Parameters) -> Reply:

@@ -113,14 +113,6 @@ class Settings:
         """Set a value from inside the instrument; nothing is told."""
         self._values[name] = value
 
-    def snapshot(self) -> dict[str, Value]:
-        """A copy of all values, for ``*SAV``."""
-        return dict(self._values)
-
-    def restore(self, saved: dict[str, Value]) -> None:
-        """Take the values of a snapshot."""
-        self._values.update(saved)
-
     def commands(self) -> list[Command]:
         """One command and query for every setting."""
         return [self._command(setting) for setting in self._declared.values()]

@@ -54,6 +54,7 @@ class StatusSystem:
         errors: the queue, summarised in bit 2.
         registers: keyword (as in ``STATus:MEASurement``) and its bit of the status byte.
         spell: how a register is answered; ``FORMat:SREGister`` may change it.
+        refresh: called before conditions are looked at, for those that cost a measurement.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class StatusSystem:
         errors: ErrorQueue,
         registers: dict[str, int],
         spell: Callable[[int], str] = str,
+        refresh: Callable[[], None] = lambda: None,
     ) -> None:
         self.errors = errors
         self.standard = Register()
@@ -69,6 +71,7 @@ class StatusSystem:
         self._bits = registers
         self._service_enable = 0
         self._spell = spell
+        self._refresh = refresh
 
     def report(self, error: ScpiError) -> None:
         """Queue an error and set its bit of the standard events."""
@@ -78,6 +81,7 @@ class StatusSystem:
     @property
     def byte(self) -> int:
         """The status byte, with the master summary in bit 6."""
+        self._refresh()
         byte = 4 * bool(self.errors) | 32 * self.standard.summary
         for keyword, register in self.registers.items():
             byte |= register.summary << self._bits[keyword]
@@ -110,8 +114,16 @@ class StatusSystem:
         def write(parameters: Parameters) -> None:
             register.enable = parameters.whole(0, LARGEST)
 
-        yield Command(f"{header}[:EVENt]", query=lambda _: self._spell(register.take_event()))
-        yield Command(f"{header}:CONDition", query=lambda _: self._spell(register.condition))
+        def event(_: Parameters) -> str:
+            self._refresh()
+            return self._spell(register.take_event())
+
+        def condition(_: Parameters) -> str:
+            self._refresh()
+            return self._spell(register.condition)
+
+        yield Command(f"{header}[:EVENt]", query=event)
+        yield Command(f"{header}:CONDition", query=condition)
         yield Command(f"{header}:ENABle", write, lambda _: self._spell(register.enable))
 
     def _queue_commands(self) -> Iterator[Command]:
@@ -125,7 +137,7 @@ class StatusSystem:
 
     def _next_error(self) -> str:
         code, text = self.errors.take()
-        return f'{code},"{text}"'
+        return f'{code:+d},"{text}"' if code else f'0,"{text}"'
 
     def _all_errors(self) -> str:
         entries = [self._next_error()]

@@ -1,0 +1,1 @@
+"""Emulated instruments on sockets and pseudo-terminals, for clients that know nothing of us."""

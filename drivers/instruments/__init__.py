@@ -1,0 +1,1 @@
+"""Drivers: one module per instrument, on top of a transport; no circuit, no learning."""

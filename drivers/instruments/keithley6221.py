@@ -1,0 +1,148 @@
+"""Keithley 6221 (and 6220) current source, SCPI.
+
+Source: Model 6220/6221 Reference Manual, 622x-901-01 Rev. C.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from drivers.instruments.base import (
+    Identity,
+    ask,
+    attempt_all,
+    identify,
+    parsed_numbers,
+    refuse_beyond,
+    tell,
+)
+from drivers.instruments.scpi import Setting, apply, number
+from drivers.transport.interface import Transport
+
+__all__ = ["CurrentSourceLimits", "CurrentSourceSetup", "Keithley6221"]
+
+COMPLIANCE_BIT = 1 << 3  # measurement condition register (manual, figure 11-6)
+
+
+@dataclass(frozen=True, slots=True)
+class CurrentSourceLimits:
+    """The envelope: nothing beyond it is ever sent, as level or as compliance."""
+
+    amps: float
+    volts: float
+
+
+@dataclass(frozen=True, slots=True)
+class CurrentSourceSetup:
+    """What stays the same for a run.
+
+    Attributes:
+        low_to_earth: connect the low side of the output to earth.
+        filtered: analog filter, for less noise and slower settling.
+    """
+
+    low_to_earth: bool = False
+    filtered: bool = False
+
+
+class Keithley6221:
+    """A current source; nothing is sent before :meth:`prepare`.
+
+    Args:
+        transport: the session.
+        limits: the envelope.
+        idn_pattern: regular expression its identity must match.
+        serial: its serial number, if it is to be checked.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        limits: CurrentSourceLimits,
+        idn_pattern: str = r"KEITHLEY.*MODEL 622[01]",
+        serial: str | None = None,
+    ) -> None:
+        self._transport = transport
+        self._limits = limits
+        self._idn_pattern = idn_pattern
+        self._serial = serial
+
+    def prepare(self, setup: CurrentSourceSetup) -> Identity:
+        """Check the identity, reset to 0 A with the output off, and set up.
+
+        Raises:
+            ConfigurationError: another instrument.
+            InstrumentError: a setting was refused.
+        """
+        identity = identify(self._transport, self._idn_pattern, self._serial)
+        tell(self._transport, ":SOUR:CLE;*RST;*CLS;:STAT:PRES")
+        settings = [
+            Setting(":OUTP:LTE", float(setup.low_to_earth)),
+            Setting(":SOUR:CURR:FILT", float(setup.filtered)),
+        ]
+        apply(self._transport, "being set up", settings)
+        return identity
+
+    def source_amps(self, amps: float, limit_volts: float, largest_amps: float) -> None:
+        """Source a current: the compliance first, then a fixed range, then the level.
+
+        Args:
+            amps: the level.
+            limit_volts: compliance, 0.1 to 105 V.
+            largest_amps: the range is chosen to reach this; a fixed range keeps its offset and
+                makes no glitch when the level changes.
+
+        Raises:
+            SafetyError: outside the envelope; nothing was sent.
+            InstrumentError: refused, or read back differently.
+        """
+        self._refuse(amps)
+        refuse_beyond(self._transport.address, "a compliance", limit_volts, self._limits.volts)
+        settings = [
+            Setting(":SOUR:CURR:COMP", limit_volts),
+            Setting(":SOUR:CURR", "0"),  # a level the new range does not reach is an error
+            Setting(":SOUR:CURR:RANG", number(largest_amps)),
+            Setting(":SOUR:CURR", amps),
+        ]
+        apply(self._transport, "a current was sourced", settings)
+
+    def set_amps(self, amps: float) -> None:
+        """Change the level only, writing only.
+
+        Raises:
+            SafetyError: outside the envelope; nothing was sent.
+        """
+        self._refuse(amps)
+        tell(self._transport, f":SOUR:CURR {number(amps)}")
+
+    def switch(self, on: bool) -> None:
+        """Output on or off, checked.
+
+        Raises:
+            InstrumentError: refused, as with the interlock open.
+        """
+        apply(self._transport, "the output was switched", [Setting(":OUTP", float(on))])
+
+    def in_compliance(self) -> bool:
+        """Whether the voltage limit holds the current back."""
+        query = ":STAT:MEAS:COND?"
+        (bits,) = parsed_numbers(self._transport, query, ask(self._transport, query), 1)
+        return bool(int(bits) & COMPLIANCE_BIT)
+
+    def make_safe(self) -> None:
+        """Source 0 A and switch the output off: nothing is asked, every step is attempted.
+
+        Raises:
+            TransportError: some steps failed; the output may be on.
+        """
+        messages = (":SOUR:SWE:ABOR", ":SOUR:WAVE:ABOR", ":SOUR:CURR 0", ":OUTP OFF")
+        steps: list[tuple[str, Callable[[], object]]] = [("clear", self._transport.clear)]
+        steps += [(message, self._teller(message)) for message in messages]
+        attempt_all(self._transport.address, steps)
+
+    def _teller(self, message: str) -> Callable[[], object]:
+        return lambda: tell(self._transport, message)
+
+    def _refuse(self, amps: float) -> None:
+        refuse_beyond(self._transport.address, "a current", amps, self._limits.amps)
