@@ -1,0 +1,1 @@
+"""A TSP instrument's inside: a Lua engine, its object model, errors, status and reading buffers."""
