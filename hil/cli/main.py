@@ -16,6 +16,7 @@ import typer
 
 from hil.cli.chips import chip_app
 from hil.cli.devices import devices_app
+from hil.cli.emulate import emulate_app
 from hil.cli.netlists import export_spice
 from hil.cli.options import ConfigFile, Epochs, Preset, Seed, Sets, overrides
 from hil.cli.reporting import DataDirectory, reported
@@ -57,6 +58,7 @@ config_app = typer.Typer(help="Look at configurations.", no_args_is_help=True)
 app.add_typer(config_app, name="config")
 app.add_typer(chip_app, name="chip")
 app.add_typer(devices_app, name="devices")
+app.add_typer(emulate_app, name="emulate")
 app.add_typer(study_app, name="study")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
