@@ -3,7 +3,7 @@
 ::
 
     CHIP.h5
-    ├── attrs: format, config     the experiment it was drawn for (TOML)
+    ├── attrs: format, sha256, config (TOML of the experiment it was drawn for)
     └── drawn/PART/NAME           one value a device, node or channel
 
 A chip is everything that differs from part to part and does not change by use; conductances and
@@ -95,6 +95,7 @@ def keep_chip(experiment: Experiment, path: Path) -> list[PartSummary]:
     with h5py.File(content, "w") as file:
         file.attrs["format"] = _FORMAT
         file.attrs["config"] = dump_toml(experiment.config)
+        file.attrs["sha256"] = digest(drawn)
         for name, values in drawn.items():
             file.create_dataset(f"drawn/{name}", data=values)
     try:
@@ -128,14 +129,21 @@ def read_chip(path: Path) -> KeptChip:
                 )
             text = str(file.attrs["config"])
             arrays = dict(_datasets(file["drawn"]))
+            if file.attrs["sha256"] != digest(arrays):
+                raise ConfigurationError(
+                    f"{path} was changed or damaged since it was written: what it holds is not "
+                    "what was drawn; make another: hil chip new",
+                    path=str(path),
+                )
     except FileNotFoundError:
         raise ConfigurationError(
             f"there is no chip {path}; check the path, or make one: hil chip new {path}",
             path=str(path),
         ) from None
-    except (OSError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, KeyError, TypeError, AttributeError, ValueError) as error:
+        why = "it is a folder" if path.is_dir() else str(error).split(" (", 1)[0]
         raise ConfigurationError(
-            f"{path} is no chip, or was damaged ({error}); make another: hil chip new",
+            f"{path} is no chip, or was damaged ({why}); make another: hil chip new",
             path=str(path),
         ) from error
     return KeptChip(resolve(text=text, source=str(path)), arrays)
@@ -159,8 +167,31 @@ def chip_experiment(
     changes = {**(overrides or {}), "substrate.chip": digest(kept.arrays)}
     if preset is None and file is None:
         text = dump_toml(kept.config)
-        return resolve(text=text, overrides=changes, source=str(path)), kept.arrays
-    return resolve(preset, file, changes), kept.arrays
+        wanted = resolve(text=text, overrides=changes, source=str(path))
+    else:
+        wanted = resolve(preset, file, changes)
+    _refuse_another(path, kept.config, wanted)
+    return wanted, kept.arrays
+
+
+_FREE = {"chip", "initial", "tolerance", "max_iterations", "max_input_volts", "max_nudge_amps"}
+"""Keys of a substrate that what was drawn does not depend on."""
+
+
+def _refuse_another(path: Path, made: ExperimentConfig, wanted: ExperimentConfig) -> None:
+    """Refuse to call another substrate this chip."""
+    first, second = (
+        {k: v for k, v in config.substrate.model_dump(mode="json").items() if k not in _FREE}
+        for config in (made, wanted)
+    )
+    for key in sorted(first.keys() | second.keys()):
+        if first.get(key) != second.get(key):
+            raise ConfigurationError(
+                f"the chip {path} was made with another substrate.{key}; train it as it is (hil "
+                "train --chip alone, with options that leave the substrate), or make another with "
+                "that setting: hil chip new",
+                path=str(path),
+            )
 
 
 def _datasets(group: Any, prefix: str = "") -> Iterator[tuple[str, AnyArray]]:

@@ -6,7 +6,6 @@ and overrides into it, and builds the objects it describes.
 
 from __future__ import annotations
 
-import os
 import time
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
@@ -43,7 +42,7 @@ from sim_backend.graph.netlist import NetlistConfig, inline
 from sim_backend.layered.config import LayeredConfig
 from sim_backend.lot import Lot, digest
 from sim_backend.order import Order
-from sim_backend.threads import limited
+from sim_backend.threads import limited, usable_cores
 
 __all__ = [
     "Experiment",
@@ -133,7 +132,7 @@ class Experiment:
 
     def steps(self) -> Iterator[Progress]:
         """Train, yielding after every batch; stop iterating to interrupt."""
-        most = min(self.config.threads, _usable_cores())
+        most = min(self.config.threads, usable_cores())
         with limited(most):
             governor = ThreadGovernor(most, time.perf_counter)
             for progress in self.trainer.run(time.perf_counter):
@@ -143,7 +142,7 @@ class Experiment:
     def evaluate(self) -> tuple[Evaluation, Evaluation]:
         """Results on the test part and on the training part."""
         data = self.dataset
-        with limited(min(self.config.threads, _usable_cores())):
+        with limited(min(self.config.threads, usable_cores())):
             test = self.trainer.evaluate(data.test_inputs, data.test_targets)
             return test, self.trainer.evaluate(data.train_inputs, data.train_targets)
 
@@ -335,13 +334,6 @@ def _target_encoder(config: ExperimentConfig, dataset: Dataset) -> TargetEncoder
     return TargetEncoder(encoding.target_volts, encoding.other_volts, dataset.n_classes, dtype)
 
 
-def _usable_cores() -> int:
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not on every platform
-        return os.cpu_count() or 1
-
-
 def _read_file(file: Path) -> str:
     try:
         return file.read_text(encoding="utf-8-sig")
@@ -393,10 +385,11 @@ def _drop_leftovers(values: dict[str, Any], overrides: Mapping[str, Any]) -> Non
         ExperimentConfig.model_validate(values)
     except ValidationError as error:
         for problem in error.errors():
+            if problem["type"] != "extra_forbidden":
+                continue
             *tables, leftover = _keys(values, problem["loc"])
             for table in changed:
-                inside = table.split(".") == tables
-                if problem["type"] == "extra_forbidden" and inside:
+                if table.split(".") == tables:
                     if f"{table}.{leftover}" not in overrides:
                         node = values
                         for name in table.split("."):

@@ -8,7 +8,7 @@ from hil.composition import Experiment, build, preset_names, resolve
 from hil.errors import ConfigurationError, RunFolderError, UsageError
 from hil.keeping import configuration_digest, load_substrate
 from hil.record import Checkpoint, RunFolder
-from hil.runs import load_run
+from hil.runs import kept_config, load_run
 
 __all__ = ["open_network"]
 
@@ -47,14 +47,7 @@ def _interrupted(
 ) -> Experiment:
     """The experiment of a run that has not ended, with the conductances of its checkpoint."""
     path = folder.path
-    text = folder.read_config()
-    if text is None:
-        raise RunFolderError(
-            f"{path} is not a run folder: it has no config.toml; name a folder that "
-            "`hil train --out` made",
-            path=str(path),
-        )
-    config = resolve(text=text, source=str(path / "config.toml"))
+    config = resolve(text=kept_config(folder), source=str(path / "config.toml"))
     if checkpoint.values.get("config_sha256") != configuration_digest(config):
         raise RunFolderError(
             f"the checkpoint in {path} belongs to another configuration: config.toml was changed "

@@ -24,7 +24,7 @@ from hil.record import RunFolder
 from hil.training import Progress
 from hil.wires import wire_bias
 
-__all__ = ["Listener", "RunResult", "evaluate_run", "load_run", "train_run"]
+__all__ = ["Listener", "RunResult", "evaluate_run", "kept_config", "load_run", "train_run"]
 
 _CHECKPOINT_SECONDS = 60.0
 """Training time between checkpoints within an epoch, so that a crash loses little."""
@@ -269,13 +269,7 @@ def load_run(path: Path | str, data_directory: Path | None = None) -> Experiment
         DataError: the data cannot be loaded.
     """
     folder = RunFolder(Path(path))
-    text = folder.read_config()
-    if text is None:
-        raise RunFolderError(
-            f"{path} is not a run folder: it has no config.toml; name a folder that "
-            "`hil train --out` made",
-            path=str(path),
-        )
+    text = kept_config(folder)
     folder.read_array("final/conductance_siemens")
     final = folder.read_group("final")
     config = resolve(text=text, source=str(folder.path / "config.toml"))
@@ -290,6 +284,22 @@ def load_run(path: Path | str, data_directory: Path | None = None) -> Experiment
             path=str(path),
         ) from error
     return experiment
+
+
+def kept_config(folder: RunFolder) -> str:
+    """The configuration (TOML) that a run folder keeps.
+
+    Raises:
+        RunFolderError: it has none.
+    """
+    text = folder.read_config()
+    if text is None:
+        raise RunFolderError(
+            f"{folder.path} is not a run folder: it has no config.toml; name a folder that "
+            "`hil train --out` made",
+            path=str(folder.path),
+        )
+    return text
 
 
 def evaluate_run(path: Path | str, data_directory: Path | None = None) -> dict[str, Any]:

@@ -21,4 +21,3 @@ def __getattr__(name: str) -> Any:
 
         return solve_crossbar
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-

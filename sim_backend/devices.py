@@ -7,7 +7,9 @@ import numpy as np
 from hil.arrays import AnyArray, Floats, IntArray
 from hil.errors import ConfigurationError, UsageError
 
-__all__ = ["Devices", "WriteCounts", "check_in_window", "check_one_a_device"]
+__all__ = ["Devices", "WriteCounts", "check_change", "check_in_window", "check_one_a_device"]
+
+_DOUBLE: np.dtype[np.floating] = np.dtype(np.float64)
 
 
 class WriteCounts:
@@ -74,9 +76,7 @@ class Devices:
         Raises:
             UsageError: wrong shape or a value that is not finite.
         """
-        check_one_a_device("delta_siemens", delta_siemens, self.siemens.size, "f")
-        if not np.isfinite(delta_siemens).all():
-            raise UsageError("a conductance change is not finite; nothing was programmed")
+        check_change(delta_siemens, self.siemens.size)
         moved = np.clip(self.siemens + delta_siemens, *self.window_siemens)
         self._writes.add(moved != self.siemens)
         self.siemens = moved
@@ -102,17 +102,31 @@ class Devices:
         self._writes.load(counts)
 
 
+def check_change(delta_siemens: Floats, n_devices: int) -> None:
+    """Require (n_devices,) changes.
+
+    Raises:
+        UsageError: wrong shape or a value that is not finite.
+    """
+    check_one_a_device("delta_siemens", delta_siemens, n_devices, "f")
+    if not np.isfinite(delta_siemens).all():
+        raise UsageError("a conductance change is not finite; nothing was programmed")
+
+
 def check_in_window(
-    conductance_siemens: Floats, n_devices: int, window_siemens: tuple[float, float]
+    conductance_siemens: Floats,
+    n_devices: int,
+    window_siemens: tuple[float, float],
+    dtype: np.dtype[np.floating] = _DOUBLE,
 ) -> Floats:
-    """The values as float64, a copy.
+    """The values in ``dtype``, a copy; in it they are compared with the window.
 
     Raises:
         UsageError: wrong shape, or a value outside the window or not finite.
     """
     check_one_a_device("conductance_siemens", conductance_siemens, n_devices, "f")
-    low, high = window_siemens
-    given = conductance_siemens.astype(np.float64)
+    low, high = (dtype.type(g) for g in window_siemens)
+    given = conductance_siemens.astype(dtype)
     outside = np.flatnonzero(~((given >= low) & (given <= high)))
     if outside.size:
         raise UsageError(

@@ -22,7 +22,7 @@ from importlib import import_module
 import numba
 from threadpoolctl import threadpool_limits
 
-__all__ = ["limited", "prepare"]
+__all__ = ["limited", "prepare", "usable_cores"]
 
 _SPINS = "30000"
 """Rounds an idle OpenMP thread spins before it sleeps: some tens of microseconds, enough to
@@ -36,6 +36,14 @@ def prepare() -> None:
 
 
 prepare()
+
+
+def usable_cores() -> int:
+    """How many cores this process may run on."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on every platform
+        return os.cpu_count() or 1
 
 
 @contextmanager

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
-from types import TracebackType
-from typing import TYPE_CHECKING, Protocol, Self
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
+from hil.cli.watching import Watching, say
 from hil.runs import Listener
 
 if TYPE_CHECKING:
@@ -22,25 +22,8 @@ __all__ = ["make_listener"]
 _REFRESH_SECONDS = 0.1
 
 
-class _Listener(Listener, Protocol):
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...
-
-
-class _Quiet:
+class _Quiet(Watching):
     """Says nothing."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
 
     def started(self, experiment: Experiment, resumed_epoch: int) -> None:
         """See :class:`hil.runs.Listener`."""
@@ -57,20 +40,20 @@ class _Lines(_Quiet):
 
     def started(self, experiment: Experiment, resumed_epoch: int) -> None:
         """See :class:`hil.runs.Listener`."""
-        _say(_headline(experiment, resumed_epoch))
+        say(_headline(experiment, resumed_epoch))
 
     def progressed(self, progress: Progress, examples: int, seconds: float) -> None:
         """See :class:`hil.runs.Listener`."""
         if progress.epoch_done:
             left = seconds * (1.0 / progress.fraction - 1.0)
-            _say(
+            say(
                 f"epoch {progress.epoch}/{progress.epochs}  "
                 f"{_figures(progress, examples, seconds)}  {left:.0f} s left"
             )
 
     def evaluating(self) -> None:
         """See :class:`hil.runs.Listener`."""
-        _say("evaluating the final conductances")
+        say("evaluating the final conductances")
 
 
 class _BarListener(_Quiet):
@@ -120,7 +103,7 @@ class _BarListener(_Quiet):
         self._bar.console.print("evaluating the final conductances", highlight=False)
 
 
-def make_listener(*, quiet: bool) -> _Listener:
+def make_listener(*, quiet: bool) -> AbstractContextManager[Listener]:
     """A bar if standard error is a terminal, else lines; nothing if ``quiet``."""
     if quiet:
         return _Quiet()
@@ -142,9 +125,3 @@ def _figures(progress: Progress, examples: int, seconds: float) -> str:
         f"loss {progress.cost_volts2:.3g} V^2  error {progress.error_percent:.2f} %  "
         f"{rate:.0f} examples/s"
     )
-
-
-def _say(text: str) -> None:
-    # Nobody reading is no reason to stop training.
-    with contextlib.suppress(OSError):
-        print(text, file=sys.stderr, flush=True)

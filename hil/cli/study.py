@@ -43,7 +43,9 @@ def mismatch(
     levels: Annotated[
         str | None,
         typer.Option(
-            "--levels", metavar="L,L,...", help="Of all imperfections; 0.05 to 0.8 if omitted."
+            "--levels",
+            metavar="L,L,...",
+            help="Of all imperfections, above 0; 0.05 to 0.8 if omitted.",
         ),
     ] = None,
     imperfection: Annotated[
@@ -60,7 +62,7 @@ def mismatch(
     trainings: Annotated[
         int | None,
         typer.Option(
-            "--trainings", metavar="N", min=1, help="Training seeds; one a chip if omitted."
+            "--trainings", metavar="N", min=1, help="Training seeds; one a chip if omitted. If fewer, intervals are over trainings.",
         ),
     ] = None,
     epochs: Epochs = None,
@@ -125,11 +127,17 @@ def _numbers(text: str | None) -> list[float] | None:
     if text is None:
         return None
     try:
-        return [float(part) for part in text.split(",")]
+        values = [float(part) for part in text.split(",")]
     except ValueError:
         raise ConfigurationError(
             f"--levels takes numbers with commas between them, such as 0.05,0.1; got {text!r}"
         ) from None
+    if not all(value > 0.0 for value in values):
+        raise ConfigurationError(
+            f"--levels takes numbers above 0, got {text!r}; 0 is always included as the "
+            "reference, the network without mismatch, so leave it out"
+        )
+    return values
 
 
 def _crew(scheduler: str | None, workers: int | None) -> Crew:

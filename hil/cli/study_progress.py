@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
-from types import TracebackType
-from typing import Protocol, Self
+from contextlib import AbstractContextManager
+from typing import Self
 
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn
 from rich.progress import Progress as Bar
 
+from hil.cli.watching import Watching, say
 from hil.study.pace import Pace
 from hil.study.running import StudyListener
 from hil.study.tasks import Task
@@ -22,29 +22,12 @@ _LINES = 20
 """So many lines for a whole study."""
 
 
-class _Listener(StudyListener, Protocol):
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...
-
-
-class _Counting:
+class _Counting(Watching):
     """Counts tasks and their time, and leaves saying so to subclasses."""
 
     def __init__(self) -> None:
         self._pace = Pace([], 1)
         self._done = self._total = self._gaps = 0
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
 
     def started(self, tasks: list[Task], done: int, workers: int) -> None:
         """See :class:`hil.study.running.StudyListener`."""
@@ -76,9 +59,7 @@ class _Counting:
         return gaps + ("" if left is None else f"{_clock(left)} left")
 
     def _say(self, text: str) -> None:
-        # Nobody reading is no reason to stop.
-        with contextlib.suppress(OSError):
-            print(text, file=sys.stderr, flush=True)
+        say(text)
 
     def _show(self, before: int) -> None:
         raise NotImplementedError
@@ -122,7 +103,7 @@ class _BarListener(_Counting):
         self._bar.update(self._task, completed=self._done, figures=self._figures())
 
 
-def make_study_listener() -> _Listener:
+def make_study_listener() -> AbstractContextManager[StudyListener]:
     """A bar if standard error is a terminal, else lines."""
     return _BarListener() if sys.stderr.isatty() else _Lines()
 

@@ -98,6 +98,7 @@ def _panel(
     axes.axhline(ideal.mean, color="0.4", lw=1.0, ls="--", label="without mismatch")
     if ideal.low < ideal.high:
         axes.axhspan(ideal.low, ideal.high, color="0.85", lw=0)
+    over = "trainings" if summary.is_shared else "chips"
     for arm, (label, colour, marker, aside) in _STYLE.items():
         for level in levels:
             errors = level.arms[arm].errors_percent
@@ -114,7 +115,7 @@ def _panel(
             ms=4.5,
             lw=1.2,
             capsize=3.0,
-            label=f"{label} (mean, 95 % interval over chips)",
+            label=f"{label} (mean, 95 % interval over {over})",
         )
     axes.set_xscale("log")
     axes.set_xticks([level.level for level in levels], [f"{s.level:g}" for s in levels])

@@ -29,6 +29,7 @@ import numpy as np
 from hil.arrays import Floats
 from hil.errors import RunFolderError
 from hil.study.config import StudyConfig, differences, dump_study, load_study
+from hil.study.records import read_record
 
 __all__ = ["Results", "StudyFolder", "sorted_results"]
 
@@ -129,14 +130,15 @@ class StudyFolder:
         found: Results = {}
         for number, line in enumerate(text.split("\n")[:-1], start=1):
             try:
-                record = json.loads(line)
-                found[record["task"]] = dict(record["result"])
-            except (ValueError, RecursionError, KeyError, TypeError) as error:
+                task, result = read_record(line)
+            except ValueError as error:
                 raise RunFolderError(
-                    f"line {number} of {self.path / 'results.jsonl'} is not what a study wrote; "
+                    f"line {number} of {self.path / 'results.jsonl'} is not what a study wrote "
+                    f"({error}), as if edited or damaged; "
                     "remove that line, and its task is done again",
                     path=str(self.path),
                 ) from error
+            found[task] = result
         return found
 
     def append(self, task: str, result: Mapping[str, Any], seconds: float) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
-import os
 import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import Any, Self
 from hil.errors import ConfigurationError
 from hil.study.jobs import Job, Outcome
 from hil.study.worker import serve
+from sim_backend.threads import usable_cores
 
 __all__ = ["LocalCrew"]
 
@@ -43,7 +43,7 @@ class LocalCrew:
     def __init__(self, size: int | None = None) -> None:
         if size is not None and size < 1:
             raise ConfigurationError(f"{size} workers cannot do anything; give at least 1")
-        self._size = _usable_cores() if size is None else size
+        self._size = usable_cores() if size is None else size
         self._context = multiprocessing.get_context("spawn")
         self._workers: list[_Worker] = []
 
@@ -146,13 +146,6 @@ def _ctrl_c_for_the_parent() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _usable_cores() -> int:
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not on every platform
-        return os.cpu_count() or 1
 
 
 def _obituary(code: int | None) -> str:

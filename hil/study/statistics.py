@@ -38,7 +38,7 @@ def t_interval(values: Sequence[float], confidence: float = 0.95) -> Interval:
     """Student's interval of the mean, ``mean +- t(n - 1) s / sqrt(n)``.
 
     Args:
-        values: independent draws, one a chip.
+        values: independent draws.
         confidence: probability that such an interval holds the expectation, exact where the
             values are normal.
     """

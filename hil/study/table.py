@@ -18,6 +18,7 @@ COLUMNS = (
     "level",
     "arm",
     "chips",
+    "trainings",
     "mean_error_percent",
     "low_error_percent",
     "high_error_percent",
@@ -29,9 +30,13 @@ COLUMNS = (
     "high_gain_percent",
     "setting",
 )
-"""Of the CSV.  ``low`` and ``high`` are the 95 % interval (Student's t) of the mean over chips;
+"""Of the CSV.  ``chips`` and ``trainings`` have a result.  ``low`` and ``high`` are the 95 %
+interval (Student's t) of the mean over trainings, of which each is the mean of its chips;
 ``gain`` is the error of transferred weights less that of weights trained on the same chip, and
 stands in the rows of the first arm.  Values that there are none of are empty."""
+
+
+_PERCENT_DIGITS = 9
 
 
 def csv_text(summary: StudySummary) -> str:
@@ -55,7 +60,7 @@ def rich_table(summary: StudySummary) -> Table:
     table = Table(
         title="test error (%): mean over chips, 95 % interval (Student's t)",
         caption=f"without mismatch {_shown(ideal)}, n = {ideal.n};\n"
-        "gain: transferred less in situ, chip by chip",
+        f"gain: transferred less in situ, chip by chip{_on_sharing(summary)}",
     )
     table.add_column("imperfection")
     for name in ("level", "chips", "in situ", "transferred", "gain"):
@@ -65,7 +70,7 @@ def rich_table(summary: StudySummary) -> Table:
         if before and level.imperfection != before:
             table.add_section()
         one, other = level.arms["in_situ"], level.arms["transfer"]
-        fewest = min(one.mean.n, other.mean.n)
+        fewest = min(len(one.errors_percent), len(other.errors_percent))
         table.add_row(
             level.imperfection if level.imperfection != before else "",
             f"{level.level:g}",
@@ -78,19 +83,39 @@ def rich_table(summary: StudySummary) -> Table:
     return table
 
 
+def _on_sharing(summary: StudySummary) -> str:
+    if not summary.is_shared:
+        return ""
+    if summary.trainings == 1:
+        return (
+            f";\n{summary.chips} chips share one training, so that there is no interval: "
+            "it takes two trainings or more"
+        )
+    return (
+        f";\n{summary.chips} chips share {summary.trainings} trainings: intervals are over the "
+        "means of trainings"
+    )
+
+
 def _numbers(arm: ArmSummary) -> list[str]:
     worst = max(arm.errors_percent, default=math.nan)
     return [
+        str(len(arm.errors_percent)),
         str(arm.mean.n),
         *_ends(arm.mean),
-        _number(worst),
+        _percent(worst),
         _number(arm.cost_volts2),
         str(arm.unsettled),
     ]
 
 
 def _ends(interval: Interval) -> list[str]:
-    return [_number(interval.mean), _number(interval.low), _number(interval.high)]
+    return [_percent(interval.mean), _percent(interval.low), _percent(interval.high)]
+
+
+def _percent(value: float) -> str:
+    # Differences of equal percentages are rounding noise, not 4e-16; and 0, not -0.
+    return _number(round(value, _PERCENT_DIGITS) + 0.0)
 
 
 def _number(value: float) -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import itertools
+from typing import Unpack
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from hil.arrays import Floats
 from hil.errors import ConfigurationError
-from hil.substrate import SubstrateSpec
 from hil.topology import Topology
 from sim_backend.curved.adapter import CurvedSubstrate
 from sim_backend.curved.energy import CurvedEnergy
@@ -18,6 +18,7 @@ from sim_backend.curved.network import CurvedNetwork
 from sim_backend.devices import Devices
 from sim_backend.layered.circuit import LayeredCircuit
 from sim_backend.layered.network import SolverOptions
+from sim_backend.layered.stack import StackOptions, stack_spec
 from sim_backend.memristors.conduction import Conduction
 
 __all__ = ["build_curved"]
@@ -30,13 +31,8 @@ def build_curved(
     options: SolverOptions,
     *,
     topology: Topology,
-    amplified: bool,
-    energy_weights: tuple[float, ...],
-    window_siemens: tuple[float, float],
-    pulse_siemens: float,
-    max_input_volts: float,
-    max_nudge_amps: float,
     dtype: DTypeLike = np.float64,
+    **stack: Unpack[StackOptions],
 ) -> CurvedSubstrate:
     """A stack of crossbars of curved devices.
 
@@ -47,13 +43,8 @@ def build_curved(
         conductance_siemens: (n_devices,) start values.
         options: convergence; the residual is relative to each layer's largest voltage.
         topology: as made by :func:`hil.topology.layered`.
-        amplified: whether amplifiers' outputs are nodes of their own in it.
-        energy_weights: see :class:`hil.energy.ResistorEnergy`.
-        window_siemens: (g_min, g_max).
-        pulse_siemens: change by one programming pulse.
-        max_input_volts: limit of the input sources.
-        max_nudge_amps: limit of the nudge sources.
         dtype: of the voltages that are given back.
+        stack: see :class:`sim_backend.layered.stack.StackOptions`.
 
     Raises:
         ConfigurationError: no such curve, a start conductance outside the window, a node that no
@@ -68,21 +59,14 @@ def build_curved(
         int(behind.tails[0]) != int(group.heads[0])
         for group, behind in itertools.pairwise(topology.groups)
     )
+    amplified = stack["amplified"]
     if has_own != (amplified and len(topology.groups) > 1):
         raise ConfigurationError(
             "the topology does not say where amplifiers are; make it with amplified="
             f"{amplified}, see hil.topology.layered"
         )
-    devices = Devices(conductance_siemens, window_siemens)
-    spec = SubstrateSpec(
-        kind="curved",
-        topology=topology,
-        energy=CurvedEnergy(topology, energy_weights, conduction),
-        max_input_volts=max_input_volts,
-        max_nudge_amps=max_nudge_amps,
-        window_siemens=window_siemens,
-        pulse_siemens=pulse_siemens,
-        settle_tolerance=options.tolerance,
-    )
+    devices = Devices(conductance_siemens, stack["window_siemens"])
+    energy = CurvedEnergy(topology, stack["energy_weights"], conduction)
+    spec = stack_spec("curved", topology, energy, options.tolerance, **stack)
     network = CurvedNetwork(circuit, law, devices.siemens, options)
     return CurvedSubstrate(network, conduction, devices, spec, dtype)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
 from numpy.typing import NDArray
 
 from hil.topology import Topology
 from sim_backend.curved.network import CurvedNetwork
 from sim_backend.layered import drawing
-from sim_backend.layered.network import LayeredNetwork
 from sim_backend.memristors.conduction import Conduction, element
 from sim_backend.nodal.elements import Circuit, Element, Resistors
 
@@ -37,15 +34,11 @@ def draw(
         input_volts: (n_inputs,).
         nudge_amps: (n_outputs,) or None.
     """
-    siemens = np.concatenate([block.ravel() for block in network.blocks])
-    linear = LayeredNetwork(network.circuit, siemens, network.options)
-    whole = drawing.draw(linear, topology, input_volts, nudge_amps)
-    elements: list[Element] = []
-    for part in whole.elements:
-        if isinstance(part, Resistors):
-            elements += [
-                element(conduction, r.name, r.plus, r.minus, r.siemens) for r in part.singly()
-            ]
-        else:
-            elements.append(part)
-    return dataclasses.replace(whole, elements=tuple(elements))
+    names = drawing.node_names(topology)
+    crossbars: list[Element] = []
+    for c, (group, block) in enumerate(zip(topology.groups, network.blocks, strict=True)):
+        straight = Resistors.crossbar(f"r{c}", *drawing.ends(names, group), block.astype(float))
+        crossbars += [
+            element(conduction, r.name, r.plus, r.minus, r.siemens) for r in straight.singly()
+        ]
+    return drawing.draw_around(crossbars, network.circuit, topology, input_volts, nudge_amps)

@@ -10,13 +10,10 @@ from sim_backend.curved.nodes import rest_batch
 from sim_backend.curved.reduced import solve_reduced
 from sim_backend.layered import injection, responses, sweeps
 from sim_backend.layered.circuit import LayeredCircuit, diode_amps, neuron_arrays
-from sim_backend.layered.network import SolverOptions
-from sim_backend.layered.neurons import Floats, IdealDiodes, Linear, ShockleyPairs
+from sim_backend.layered.network import SolverOptions, can_reduce
+from sim_backend.layered.neurons import Floats, ShockleyPairs
 
 __all__ = ["CurvedNetwork"]
-
-_DENSE_OUTPUTS = 64
-"""Up to this many outputs a one-hidden-layer network is solved by elimination."""
 
 BoolArray = NDArray[np.bool_]
 
@@ -57,7 +54,7 @@ class CurvedNetwork:
             )
             for layer, zero, a in zip(circuit.layers, zeros, shifts, strict=True)
         ]
-        self._is_reduced = _can_reduce(circuit)
+        self._is_reduced = can_reduce(circuit)
         self._mixing: sweeps.Mixing | None = None
         self.reload(conductance_siemens)
 
@@ -272,13 +269,3 @@ class CurvedNetwork:
         for answer in volts:
             residual[~np.isfinite(answer).all(axis=1)] = np.nan
         return residual + np.where(lost.max(axis=0) <= self.options.tolerance, 0.0, np.nan)
-
-
-def _can_reduce(circuit: LayeredCircuit) -> bool:
-    """Whether one hidden layer feeds few and linear outputs, which ``reduced`` solves."""
-    last = circuit.layers[-1]
-    unbounded = isinstance(last.neurons, Linear) or (
-        isinstance(last.neurons, IdealDiodes)
-        and bool(np.all(np.isinf(last.neurons.lower_volts) & np.isinf(last.neurons.upper_volts)))
-    )
-    return len(circuit.layers) == 2 and last.size <= _DENSE_OUTPUTS and unbounded

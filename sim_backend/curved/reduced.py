@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from sim_backend.curved.laws import CUBIC, sinh_cosh
 from sim_backend.curved.nodes import combine, loss, rest
+from sim_backend.layered.reduced import solve_factored
 from sim_backend.layered.responses import FAST
 
 __all__ = ["solve_reduced"]
@@ -127,16 +128,7 @@ def _newton_step(
             for k in range(b):
                 s -= factor[a, k] * factor[b, k]
             factor[a, b] = np.sqrt(s) if a == b else s / factor[b, b]
-    for a in range(n_out):
-        s = f[a]
-        for k in range(a):
-            s -= factor[a, k] * step[k]
-        step[a] = s / factor[a, a]
-    for a in range(n_out - 1, -1, -1):
-        s = step[a]
-        for k in range(a + 1, n_out):
-            s -= factor[k, a] * step[k]
-        step[a] = s / factor[a, a]
+    solve_factored(factor, f, step)
 
 
 @njit(cache=True, forceinline=True, error_model="numpy", fastmath=FAST)

@@ -30,6 +30,8 @@ from sim_backend.nodal.elements import (
 from sim_backend.nodal.parts import Parts
 from sim_backend.nodal.power import NoPseudoPowerError, PseudoPower
 from sim_backend.nodal.solver import NewtonOptions, Solver
+from sim_backend.phases import compare_held
+from sim_backend.programming import ProgramsIdeally
 
 __all__ = ["Limits", "NodalSubstrate", "Wiring"]
 
@@ -72,7 +74,7 @@ class Limits:
     tolerance: float = 1e-9
 
 
-class NodalSubstrate(Substrate):
+class NodalSubstrate(ProgramsIdeally, Substrate):
     """Simulated network of any shape.
 
     Besides the contract it can adjust, read and load conductances, count writes, compare drops
@@ -162,68 +164,17 @@ class NodalSubstrate(Substrate):
         volts = np.concatenate([solution.node_volts, ground], axis=1)[:, self._node_at]
         return Settled(volts, solution.ok)
 
-    def _pulse(self, counts: IntArray) -> None:
-        self.adjust(counts * self.spec.pulse_siemens)
-
     def _make_safe(self) -> None:
         """Nothing is energised between calls."""
 
     # --- abilities ------------------------------------------------------------------------
-
-    def adjust(self, delta_siemens: Floats) -> None:
-        """Add ``delta_siemens`` (n_devices,), keeping every device in its window.
-
-        Raises:
-            UsageError: wrong shape or a value that is not finite.
-        """
-        self._check_open()
-        self._devices.adjust(delta_siemens)
-        self._program()
 
     def accumulate_comparisons(
         self, first: Drive, second: Drive, dead_zone_volts: float, near: Settled | None = None
     ) -> Comparisons:
         """Settle both drives and compare every device's absolute drops; see the protocol."""
         before, after = self.settle(first, near), self.settle(second, near)
-        ok = before.ok & after.ok
-        topology = self.spec.topology
-        votes = np.zeros(topology.n_devices, np.int32)
-        tails, heads = topology.tails, topology.heads
-        # Example by example, so that memory stays at the number of devices.
-        for low, high in zip(before.node_volts[ok], after.node_volts[ok], strict=True):
-            rise = np.abs(high[tails] - high[heads]) - np.abs(low[tails] - low[heads])
-            votes += rise > dead_zone_volts
-            votes -= rise < -dead_zone_volts
-        return Comparisons(votes, ok)
-
-    def read_conductance(self) -> Floats:
-        """(n_devices,) siemens, a copy."""
-        self._check_open()
-        return self._devices.siemens.copy()
-
-    def load_conductance(self, conductance_siemens: Floats) -> None:
-        """Set (n_devices,) siemens; not counted as writes.
-
-        Raises:
-            UsageError: wrong shape, or a value outside the window or not finite.
-        """
-        self._check_open()
-        self._devices.load(conductance_siemens)
-        self._program()
-
-    def write_counts(self) -> IntArray:
-        """(n_devices,) programming events that changed a conductance."""
-        self._check_open()
-        return self._devices.write_counts()
-
-    def load_write_counts(self, counts: IntArray) -> None:
-        """Continue counting from ``counts`` (n_devices,).
-
-        Raises:
-            UsageError: wrong shape, not integers, or a negative count.
-        """
-        self._check_open()
-        self._devices.load_write_counts(counts)
+        return compare_held(self.spec.topology, before, after, dead_zone_volts)
 
     def circuit(self, input_volts: Floats, nudge_amps: Floats | None) -> Circuit:
         """The circuit with its present conductances, (n_inputs,) volts and (n_outputs,) amps."""

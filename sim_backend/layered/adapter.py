@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Unpack
 
 import numpy as np
 
-from hil.arrays import AnyArray, Floats, IntArray, is_frozen
+from hil.arrays import Floats, IntArray, is_frozen
 from hil.energy import ResistorEnergy, Term
 from hil.errors import ConfigurationError, UsageError
-from hil.substrate import Comparisons, Drive, Settled, Substrate, SubstrateSpec
+from hil.substrate import Settled, Substrate
 from hil.topology import Topology
+from sim_backend.devices import WriteCounts, check_change, check_in_window
 from sim_backend.layered import drawing, programming
+from sim_backend.layered.drawing import DrawsStack
 from sim_backend.layered.network import LayeredNetwork
 from sim_backend.layered.passes import Devices, Phases, differences
+from sim_backend.layered.stack import StackOptions, refuse_floating, stack_spec
 from sim_backend.nodal.elements import Circuit
+from sim_backend.phases import ComparesHeld, SettlesTogether
 
 __all__ = ["LayeredSubstrate"]
 
@@ -22,7 +27,7 @@ _FLUSH_EVERY = 255
 """Device passes after which the one-byte change counters are added to the wide ones."""
 
 
-class LayeredSubstrate(Substrate):
+class LayeredSubstrate(SettlesTogether, ComparesHeld, DrawsStack, Substrate):
     """Simulated stack of crossbars.
 
     Besides the contract it can settle several drives together, adjust, descend, read and load
@@ -30,14 +35,8 @@ class LayeredSubstrate(Substrate):
 
     Args:
         network: the programmed circuit; owned by the substrate from now on.
-        topology: as made by :func:`hil.topology.layered`, with amplifier outputs as nodes if
-            ``amplified``.
-        amplified: see above.
-        energy_weights: see :class:`hil.energy.ResistorEnergy`.
-        window_siemens: (g_min, g_max).
-        pulse_siemens: change by one programming pulse.
-        max_input_volts: limit of the input sources.
-        max_nudge_amps: limit of the nudge sources.
+        topology: as made by :func:`hil.topology.layered`.
+        options: see :class:`sim_backend.layered.stack.StackOptions`.
 
     Raises:
         ConfigurationError: a node is reached by no conductance, or a start conductance is
@@ -48,33 +47,19 @@ class LayeredSubstrate(Substrate):
         self,
         network: LayeredNetwork,
         topology: Topology,
-        *,
-        amplified: bool,
-        energy_weights: tuple[float, ...],
-        window_siemens: tuple[float, float],
-        pulse_siemens: float,
-        max_input_volts: float,
-        max_nudge_amps: float,
+        **options: Unpack[StackOptions],
     ) -> None:
+        energy = ResistorEnergy(topology, options["energy_weights"])
         super().__init__(
-            SubstrateSpec(
-                kind="layered",
-                topology=topology,
-                energy=ResistorEnergy(topology, energy_weights),
-                max_input_volts=max_input_volts,
-                max_nudge_amps=max_nudge_amps,
-                window_siemens=window_siemens,
-                pulse_siemens=pulse_siemens,
-                settle_tolerance=network.options.tolerance,
-            )
+            stack_spec("layered", topology, energy, network.options.tolerance, **options)
         )
         self._network = network
-        self._amplified = amplified
-        self._weights = energy_weights
-        low, high = (network.dtype.type(g) for g in window_siemens)
+        self._amplified = amplified = options["amplified"]
+        self._weights = options["energy_weights"]
+        low, high = (network.dtype.type(g) for g in options["window_siemens"])
         self._window = (low, high)
         self._largest = float(np.finfo(network.dtype).max)
-        self._counts: IntArray = np.zeros(topology.n_devices, np.int64)
+        self._writes = WriteCounts(topology.n_devices)
         self._passes = 0
         self._held_volts: Floats | None = None
         self._held_currents: tuple[Floats, ...] = ()
@@ -93,18 +78,10 @@ class LayeredSubstrate(Substrate):
                 f"a start conductance lies outside the window {low:.3g}..{high:.3g} S; "
                 "change the window or the start"
             )
-        if network.floating is not None:
-            layer, node = network.floating
-            raise ConfigurationError(
-                f"node {node} of layer {layer + 1} is reached by no conductance and would float; "
-                "raise g_min_siemens above 0 or start from other conductances"
-            )
+        refuse_floating(network.floating)
         self._sum_again(network.conductance_siemens)
 
     # --- the contract ---------------------------------------------------------------------
-
-    def _settle(self, drive: Drive, near: Settled | None) -> Settled:
-        return self._settle_phases(drive.input_volts, [drive.nudge_amps], near)[0]
 
     def _pulse(self, counts: IntArray) -> None:
         step = self._network.dtype.type(self.spec.pulse_siemens)
@@ -116,26 +93,6 @@ class LayeredSubstrate(Substrate):
 
     # --- abilities ------------------------------------------------------------------------
 
-    def settle_each(self, drives: Sequence[Drive], near: Settled | None = None) -> list[Settled]:
-        """Settle several drives; together where they have their inputs in common.
-
-        Raises:
-            UsageError: wrong shape or dtype.
-            SafetyError: an input or nudge of any drive is outside the limits or not finite.
-        """
-        self._check_open()
-        for drive in drives:
-            self._check_drive(drive)
-            if near is not None:
-                self._check_near(near, len(drive.input_volts))
-        if not drives:
-            return []
-        inputs = drives[0].input_volts
-        for drive in drives:
-            if drive.input_volts is not inputs:
-                return [self._settle(drive, near) for drive in drives]
-        return self._settle_phases(inputs, [drive.nudge_amps for drive in drives], near)
-
     def adjust(self, delta_siemens: Floats) -> None:
         """Add ``delta_siemens`` (n_devices,), keeping every device in its window.
 
@@ -143,13 +100,10 @@ class LayeredSubstrate(Substrate):
             UsageError: wrong shape or a value that is not finite.
         """
         self._check_open()
-        self._check_one_a_device("delta_siemens", delta_siemens, "f")
-        if not np.isfinite(delta_siemens).all():
-            raise UsageError("a conductance change is not finite; nothing was programmed")
-        low, high = self._window
         conductance = self._network.conductance_siemens
-        moved = np.clip(conductance + delta_siemens.astype(conductance.dtype), low, high)
-        self._counts += moved != conductance
+        check_change(delta_siemens, conductance.size)
+        moved = np.clip(conductance + delta_siemens.astype(conductance.dtype), *self._window)
+        self._writes.add(moved != conductance)
         self._sum_again(moved)
 
     def descend(
@@ -182,25 +136,6 @@ class LayeredSubstrate(Substrate):
                 "or use float64"
             )
 
-    def accumulate_comparisons(
-        self, first: Drive, second: Drive, dead_zone_volts: float, near: Settled | None = None
-    ) -> Comparisons:
-        """Settle both drives and compare every device's absolute drops; see the protocol."""
-        before, after = self.settle_each([first, second], near)
-        ok = before.ok & after.ok
-        low, high = before.node_volts[ok], after.node_volts[ok]
-        votes = np.zeros(self.spec.topology.n_devices, np.int32)
-        for group, part in zip(self.spec.topology.groups, self.spec.topology.slices, strict=True):
-            programming.vote(
-                low[:, group.tails],
-                low[:, group.heads],
-                high[:, group.tails],
-                high[:, group.heads],
-                dead_zone_volts,
-                votes[part].reshape(group.tails.size, group.heads.size),
-            )
-        return Comparisons(votes, ok)
-
     def read_conductance(self) -> Floats:
         """(n_devices,) siemens, a copy."""
         self._check_open()
@@ -213,22 +148,14 @@ class LayeredSubstrate(Substrate):
             UsageError: wrong shape, or a value outside the window or not finite.
         """
         self._check_open()
-        self._check_one_a_device("conductance_siemens", conductance_siemens, "f")
-        low, high = self._window
-        given = conductance_siemens.astype(self._network.dtype)
-        outside = np.flatnonzero(~((given >= low) & (given <= high)))
-        if outside.size:
-            raise UsageError(
-                f"{outside.size} conductances are not within the window [{low:.6g}, {high:.6g}] S, "
-                f"the first at device {outside[0]}: {given[outside[0]]:.6g} S; nothing was loaded"
-            )
-        self._sum_again(given)
+        n, window = self.spec.topology.n_devices, self.spec.window_siemens
+        self._sum_again(check_in_window(conductance_siemens, n, window, self._network.dtype))
 
     def write_counts(self) -> IntArray:
         """(n_devices,) programming events that changed a conductance."""
         self._check_open()
         self._flush()
-        return self._counts.copy()
+        return self._writes.read()
 
     def load_write_counts(self, counts: IntArray) -> None:
         """Continue counting from ``counts`` (n_devices,).
@@ -237,29 +164,13 @@ class LayeredSubstrate(Substrate):
             UsageError: wrong shape, not integers, or a negative count.
         """
         self._check_open()
-        self._check_one_a_device("counts", counts, "iu")
-        if counts.size and not 0 <= int(counts.min()) <= int(counts.max()) < 2**62:
-            raise UsageError("a write count is negative or absurdly large")
         self._flush()
-        self._counts[:] = counts
-
-    def circuit(self, input_volts: Floats, nudge_amps: Floats | None) -> Circuit:
-        """The network under one drive, (n_inputs,) and (n_outputs,) or None, as single elements.
-
-        Raises:
-            UsageError: wrong shape, or not floating-point.
-            SafetyError: a level is outside the limits or not finite.
-        """
-        self._check_open()
-        nudge = None if nudge_amps is None else np.asarray(nudge_amps)[None]
-        self._check_drive(Drive(np.asarray(input_volts)[None], nudge))
-        return drawing.draw(self._network, self.spec.topology, input_volts, nudge_amps)
-
-    def node_names(self) -> tuple[str, ...]:
-        """(n_nodes,) names of the topology's nodes in :meth:`circuit`."""
-        return drawing.node_names(self.spec.topology)
+        self._writes.load(counts)
 
     # --- inside ---------------------------------------------------------------------------
+
+    def _draw(self, input_volts: Floats, nudge_amps: Floats | None) -> Circuit:
+        return drawing.draw(self._network, self.spec.topology, input_volts, nudge_amps)
 
     def _settle_phases(
         self, given: Floats, nudges_amps: Sequence[Floats | None], near: Settled | None
@@ -319,14 +230,6 @@ class LayeredSubstrate(Substrate):
                 f"got {list(rates)} and {dead_zone}"
             )
 
-    def _check_one_a_device(self, name: str, values: AnyArray, kinds: str) -> None:
-        if values.shape != self._counts.shape or values.dtype.kind not in kinds:
-            wanted = "floating-point values" if kinds == "f" else "integers"
-            raise UsageError(
-                f"{name} must be {self._counts.size} {wanted}, one a device; "
-                f"got {values.dtype} of shape {values.shape}"
-            )
-
     def _pass(
         self,
         phases: Phases,
@@ -364,7 +267,7 @@ class LayeredSubstrate(Substrate):
         return finite
 
     def _flush(self) -> None:
-        self._counts += self._devices.changed
+        self._writes.add(self._devices.changed)
         self._devices.changed[:] = 0
         self._passes = 0
 

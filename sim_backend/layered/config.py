@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeAlias, TypedDict
+from typing import Annotated, Literal, TypeAlias
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -19,6 +19,7 @@ from sim_backend.layered.circuit import Layer, LayeredCircuit
 from sim_backend.layered.diodes import KELVIN
 from sim_backend.layered.network import LayeredNetwork, SolverOptions
 from sim_backend.layered.neurons import Floats
+from sim_backend.layered.stack import StackOptions
 from sim_backend.memristors.conduction import Linear as StraightLine
 from sim_backend.mismatch.layered import draw_layers, mismatched_layers
 from sim_backend.order import Order
@@ -30,16 +31,10 @@ Volts = Annotated[float, Field(ge=-1e6, le=1e6, allow_inf_nan=False)]
 Gain = Annotated[float, Field(ge=1e-3, le=1e3, allow_inf_nan=False)]
 
 
-class _Parts(TypedDict):
+class _Parts(StackOptions):
     """What all substrates of this kind are built with."""
 
     topology: Topology
-    amplified: bool
-    energy_weights: tuple[float, ...]
-    window_siemens: tuple[float, float]
-    pulse_siemens: float
-    max_input_volts: float
-    max_nudge_amps: float
 
 
 _MOST_DEVICES = 10**9

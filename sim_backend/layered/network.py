@@ -12,7 +12,7 @@ from sim_backend.layered.circuit import LayeredCircuit, diode_amps, neuron_array
 from sim_backend.layered.neurons import Floats, IdealDiodes, Linear, ShockleyPairs
 from sim_backend.layered.reduced import prepare_reduced, solve_reduced
 
-__all__ = ["LayeredNetwork", "SolverOptions"]
+__all__ = ["LayeredNetwork", "SolverOptions", "can_reduce"]
 
 _DENSE_OUTPUTS = 64
 """Up to this many outputs a one-hidden-layer network is solved by elimination."""
@@ -82,7 +82,7 @@ class LayeredNetwork:
         self._diode_amps = [diode_amps(layer) for layer in circuit.layers]
         self._has_constants = any(a is not None for a in (*self._shifts, *self._diode_amps))
         self._constants: list[Floats | None] | None = None
-        self._is_reduced = _can_reduce(circuit)
+        self._is_reduced = can_reduce(circuit)
         if self._is_reduced:
             shape = (circuit.layers[1].size, circuit.layers[0].size)
             self._forward_out = np.empty(shape, self.dtype)
@@ -342,7 +342,7 @@ def _floating(dtype: DTypeLike) -> np.dtype[np.floating]:
     return np.dtype(np.float32) if np.dtype(dtype) == np.float32 else np.dtype(np.float64)
 
 
-def _can_reduce(circuit: LayeredCircuit) -> bool:
+def can_reduce(circuit: LayeredCircuit) -> bool:
     """Whether one hidden layer feeds few and linear outputs, which ``reduced`` solves."""
     last = circuit.layers[-1]
     unbounded = isinstance(last.neurons, Linear) or (

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from sim_backend.layered.responses import FAST, Floats, respond
 
-__all__ = ["prepare_reduced", "solve_reduced"]
+__all__ = ["prepare_reduced", "solve_factored", "solve_reduced"]
 
 _MAX_BACKTRACKS = 8
 
@@ -116,8 +116,8 @@ def _factorise(
 
 
 @njit(cache=True, forceinline=True, error_model="numpy", fastmath=FAST)
-def _solve(factor: Floats, f: Floats, step: Floats) -> None:
-    """Solve ``J step = F``."""
+def solve_factored(factor: Floats, f: Floats, step: Floats) -> None:
+    """Solve ``J step = F`` with the Cholesky factor of ``J``."""
     n_out = f.size
     for a in range(n_out):
         s = f[a]
@@ -298,7 +298,7 @@ def solve_reduced(
                             shared[a, b] = factor[a, b]
                     break
                 if i > 0 or (p >= 0 and phases > 1):
-                    _solve(factor if i > 0 else shared, f, step)
+                    solve_factored(factor if i > 0 else shared, f, step)
                 scale = _search(
                     kind, currents[s], push_out, forward, backward, total, out_total, neuron,
                     o, step, start, push, v, slope, f,

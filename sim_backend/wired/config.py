@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
 
 from hil.errors import ConfigurationError
 from hil.model import Model, NotNegative
 
 __all__ = ["WiresConfig"]
 
-PerCrossbar = NotNegative | tuple[NotNegative, ...]
+# Adding 0 makes 0 of -0, whose reciprocal is minus infinity.
+Ohms = Annotated[NotNegative, AfterValidator(lambda value: value + 0.0)]
+PerCrossbar = Ohms | tuple[Ohms, ...]
 
 
 class WiresConfig(Model):

@@ -14,29 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hil.topology import Topology
-from sim_backend.layered.circuit import LayeredCircuit
-from sim_backend.layered.diodes import KELVIN, NeuronDiodes
-from sim_backend.nodal.elements import (
-    GROUND,
-    Amplifier,
-    Circuit,
-    CurrentSource,
-    Element,
-    Resistors,
-    VoltageSource,
-)
+from sim_backend.layered.drawing import draw_around, ends, node_names
+from sim_backend.nodal.elements import Circuit, Element, Resistors
 from sim_backend.wired.network import WiredNetwork
 
-__all__ = ["draw", "node_names"]
+__all__ = ["draw"]
 
 Floats = NDArray[np.float64]
 AnyFloats = NDArray[np.floating]
 Places = NDArray[np.intp]
-
-
-def node_names(topology: Topology) -> tuple[str, ...]:
-    """(n_nodes,) names."""
-    return tuple(f"n{k}" for k in range(topology.n_nodes))
 
 
 def draw(
@@ -54,24 +40,11 @@ def draw(
         nudge_amps: (n_outputs,) or None.
     """
     names = node_names(topology)
-    elements: list[Element] = [
-        VoltageSource(f"vin{k}", names[node], GROUND, float(volts))
-        for k, (node, volts) in enumerate(zip(topology.inputs, input_volts, strict=True))
-    ]
+    crossbars: list[Element] = []
     for c, (group, block) in enumerate(zip(topology.groups, network.blocks, strict=True)):
-        rows, columns = ([names[node] for node in ends] for ends in (group.tails, group.heads))
-        elements += _crossbar(c, rows, columns, block, *network.wires[c])
-    diodes = NeuronDiodes()
-    for layer, group in zip(network.circuit.layers, topology.groups, strict=True):
-        diodes.add(layer.neurons, [names[node] for node in group.heads])
-    elements += diodes.elements
-    elements += _amplifiers(network.circuit, topology, names)
-    if nudge_amps is not None:
-        elements += [
-            CurrentSource(f"inudge{k}", GROUND, names[node], float(amps))
-            for k, (node, amps) in enumerate(zip(topology.outputs, nudge_amps, strict=True))
-        ]
-    return Circuit(elements, "layered network with wires", KELVIN, gmin_siemens=0.0)
+        crossbars += _crossbar(c, *ends(names, group), block, *network.wires[c])
+    title = "layered network with wires"
+    return draw_around(crossbars, network.circuit, topology, input_volts, nudge_amps, title)
 
 
 def _crossbar(
@@ -107,20 +80,3 @@ def _segments(name: str, nodes: tuple[str, ...], lines: Places, ohms: float) -> 
     """Resistors between neighbours along lines, (n_lines, n_places)."""
     plus, minus = lines[:, :-1].ravel(), lines[:, 1:].ravel()
     return Resistors(name, nodes, plus, minus, np.full(plus.size, 1.0 / ohms))
-
-
-def _amplifiers(
-    circuit: LayeredCircuit, topology: Topology, names: Sequence[str]
-) -> Iterator[Element]:
-    for c, layer in enumerate(circuit.layers[:-1]):
-        near, far = topology.groups[c].heads, topology.groups[c + 1].tails[: layer.size]
-        if np.array_equal(near, far):
-            continue
-        offsets = layer.forward_offset_volts
-        for k in range(layer.size):
-            forward, backward = float(layer.forward_gain[k]), float(layer.backward_gain[k])
-            entry = names[near[k]]
-            if offsets is not None and offsets[k] != 0.0:
-                entry = f"offset{near[k]}"
-                yield VoltageSource(f"v{entry}", entry, names[near[k]], float(offsets[k]))
-            yield Amplifier(f"eamp{near[k]}", entry, names[far[k]], forward, backward)

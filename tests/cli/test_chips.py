@@ -10,10 +10,13 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
+from hil.chips import chip_experiment
 from hil.cli.main import app
 from hil.composition import build, resolve
+from hil.errors import ConfigurationError
 from hil.runs import load_run, train_run
 from hil.wires import wire_bias
+from sim_backend.lot import digest
 
 IMPERFECT = {
     "epochs": 2,
@@ -79,6 +82,12 @@ def test_what_is_kept_outweighs_the_seed(chip: Path, tmp_path: Path) -> None:
     with h5py.File(chip, "a") as file:
         name = next(iter(file["drawn/conductance"]))
         file[f"drawn/conductance/{name}"][...] *= 1.25
+    damaged = hil("train", "--chip", str(chip))
+    assert damaged.exit_code == 2
+    assert "changed or damaged" in damaged.stderr
+    with h5py.File(chip, "a") as file:
+        drawn = {f"{part}/{k}": v[()] for part, g in file["drawn"].items() for k, v in g.items()}
+        file.attrs["sha256"] = digest(drawn)
     changed = tmp_path / "changed"
     assert hil("train", "--chip", str(chip), "--out", str(changed)).exit_code == 0
     with load_run(changed) as experiment, build(resolve("iris", overrides=IMPERFECT)) as nominal:
@@ -92,14 +101,41 @@ def test_what_is_kept_outweighs_the_seed(chip: Path, tmp_path: Path) -> None:
     assert hil("train", "--chip", str(copy), "--epochs=1").exit_code == 0
 
 
-def test_another_circuit_refuses_the_chip(chip: Path) -> None:
-    result = hil("train", "--chip", str(chip), "--set=substrate.hidden=[3]")
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("substrate.hidden", "[3]"),
+        ("substrate.g_max_siemens", "1e-2"),
+        ("substrate.chip_seed", "77"),
+        ("substrate.board.hold.offset_volts", "0.0"),
+        ("substrate.mismatch.conductance_spread", "0.1"),
+    ],
+)
+def test_another_circuit_is_not_this_chip(chip: Path, key: str, value: str) -> None:
+    result = hil("train", "--chip", str(chip), f"--set={key}={value}")
     assert result.exit_code == 2
-    assert "another circuit" in result.stderr
-    result = hil("train", "--chip", str(chip), "--set=substrate.board.hold.offset_volts=0.0",
-                 "--set=substrate.board.hold.noise_volts=0.0")  # fmt: skip
+    assert f"another {key.split('.')[0]}.{key.split('.')[1]}" in result.stderr
+
+
+def test_a_run_with_another_chip_than_it_names_is_refused(chip: Path) -> None:
+    config, kept = chip_experiment(chip)
+    some = {name: values for name, values in kept.items() if not name.startswith("board/")}
+    for given in (some, None):
+        with pytest.raises(ConfigurationError, match="names the kept chip"):
+            build(config, kept=given)
+    with pytest.raises(ConfigurationError, match="no such imperfection"):
+        build(resolve("iris"), kept=kept)
+    other = {name: np.append(values, values) for name, values in kept.items()}
+    with pytest.raises(ConfigurationError, match="another circuit"):
+        build(resolve("iris", overrides=IMPERFECT), kept=other)
+
+
+def test_mistakes_beside_another_kind_are_told(tmp_path: Path) -> None:
+    sets = ("substrate.hidden=[8,6]", "substrate.devices=ideal",
+            "substrate.devices.conduction.kind=cubic")  # fmt: skip
+    result = hil("train", "--preset", "iris", *(f"--set={item}" for item in sets))
     assert result.exit_code == 2
-    assert "no such imperfection" in result.stderr
+    assert "per_volt2" in result.stderr or "bias_volts" in result.stderr
 
 
 @pytest.mark.parametrize(

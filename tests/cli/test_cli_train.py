@@ -234,7 +234,8 @@ def test_schema_and_presets() -> None:
     names = [line.split()[0] for line in listed.splitlines()]
     assert names == sorted(
         ["digits", "iris", "xor", "mnist-100", "mnist-1024", "mnist-1024x2", "mnist-kendall",
-         "mnist-sign", "iris-graph", "xor-netlist"]
+         "mnist-sign", "iris-graph", "xor-netlist", "digits-reram", "mnist-100-lab", "study-digits",
+         "study-mnist-100"]
     )  # fmt: skip
 
 

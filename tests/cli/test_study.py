@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -106,7 +107,10 @@ def test_digits_means_the_preset_for_studies(finished: Path) -> None:
     [
         (["--imperfection", "weather"], "there is no imperfection 'weather'"),
         (["--levels", "low"], "--levels takes numbers"),
-        (["--levels", "0,0.1"], "levels.0: Input should be greater than 0"),
+        (["--levels", "0"], "--levels takes numbers above 0, got '0'; 0 is always included"),
+        (["--levels", "0,0.1"], "--levels takes numbers above 0"),
+        (["--levels", "nan"], "--levels takes numbers above 0"),
+        (["--levels", "-0.1"], "--levels takes numbers above 0"),
         (["--levels", "0.1,0.1"], "levels of amplifiers must ascend"),
         (["--preset", "none"], "there is no preset 'none'"),
         (["--preset", "iris", "--config", "mine.toml"], "give only one of preset and file"),
@@ -130,6 +134,21 @@ def test_another_study_is_refused(finished: Path) -> None:
     result = _study(*_SMALL, "--out", str(finished), "--seed", "5")
     assert result.exit_code == 2
     assert "experiment.seed: 0 there, 5 now" in result.stderr
+
+
+def test_a_result_that_was_damaged_is_named(finished: Path, tmp_path: Path) -> None:
+    lines = (finished / "results.jsonl").read_text().splitlines()
+    (tmp_path / "study.toml").write_text((finished / "study.toml").read_text())
+    record = json.loads(lines[1])
+    del record["result"]["test_cost_volts2"]
+    damaged = "\n".join([lines[0], json.dumps(record), *lines[2:]])
+    (tmp_path / "results.jsonl").write_text(damaged + "\n")
+    for command in (["show", str(tmp_path)], [*_SMALL, "--out", str(tmp_path)]):
+        result = _study(*command)
+        assert result.exit_code == 2, result.output
+        assert "line 2 of" in result.stderr
+        assert "lacks test_cost_volts2" in result.stderr
+        assert result.stderr.count("hil: ") == 1
 
 
 def test_show_without_a_study(tmp_path: Path) -> None:
