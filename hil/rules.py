@@ -7,15 +7,19 @@ which keeps every device in its window.
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias, TypeGuard
 
 import numpy as np
+from numba import njit
+from numpy.typing import NDArray
 
-from hil.arrays import BoolArray, Floats, IntArray
-from hil.errors import ConfigurationError
+from hil.arrays import AnyArray, BoolArray, Floats, IntArray
+from hil.errors import ConfigurationError, UsageError
 from hil.scheduler import FreePhase, Scheduler
 from hil.substrate import Adjusts, Descends, Substrate
+from hil.topology import Topology
 
 __all__ = ["ComparisonRule", "GradientRule", "SignRule", "UpdateRule", "per_group"]
 
@@ -52,27 +56,94 @@ class UpdateRule(Protocol):
         ...
 
 
+_CHUNK = 1024
+"""Devices looked at together; most chunks have none to be pulsed."""
+
+
+@njit(cache=True, error_model="numpy")
+def _take_whole(
+    held: AnyArray, pulse: np.floating, step: float, most: float, counts: NDArray[np.int32]
+) -> bool:
+    """Move whole pulses from ``held`` to ``counts``; see :func:`_whole_pulses`."""
+    fine = True
+    for i in range(held.size):
+        if not abs(held[i]) < pulse:
+            now = float(held[i])
+            if not np.isfinite(now):
+                fine = False
+                continue
+            whole = min(max(np.trunc(now / step), -most), most)
+            counts[i] = np.int32(whole)
+            held[i] = min(max(now - whole * step, -step), step)
+    return fine
+
+
+@njit(cache=True, error_model="numpy")
+def _whole_pulses(
+    held: AnyArray, wish: AnyArray, factor: np.floating, pulse: np.floating, step: float,
+    most: float, counts: NDArray[np.int32],
+) -> bool:  # fmt: skip
+    """Add ``factor * wish`` to what is ``held``, and move whole pulses from there to ``counts``.
+
+    One pass over devices of one group, in the dtype of ``held``.
+
+    Args:
+        held: (n,) siemens, changed in place.
+        wish: (n,).
+        factor: siemens per unit of ``wish``.
+        pulse: ``step`` in the dtype of ``held``.
+        step: change by one pulse, siemens.
+        most: pulses that cross the window.
+        counts: (n,) zeros.
+
+    Returns:
+        False if a wish is not finite.
+    """
+    fine = True
+    for start in range(0, held.size, _CHUNK):
+        some, more = held[start : start + _CHUNK], wish[start : start + _CHUNK]
+        beyond = np.int32(0)  # four bytes: as wide as what the loop works on
+        for i in range(some.size):
+            total = some[i] + factor * more[i]
+            some[i] = total
+            # Put this way round, what is not a number is found as well.
+            beyond |= np.int32(not abs(total) < pulse)
+        if beyond:
+            fine &= _take_whole(some, pulse, step, most, counts[start : start + _CHUNK])
+    return fine
+
+
 @dataclass
 class _Pulses:
     """Turns wished-for changes into whole pulses and keeps the remainder for later."""
 
     remainder_siemens: Floats | None = None
 
-    def apply(self, substrate: Substrate, delta_siemens: Floats) -> None:
-        """Pulse by the whole part of the accumulated wish.
+    def apply(self, substrate: Substrate, wish: AnyArray, factors: Iterable[float]) -> None:
+        """Pulse by the whole part of the accumulated wish, ``wish`` times one factor a group.
 
         A wish for more than the window is wide is cut to that: no device can fulfil it.
+
+        Raises:
+            UsageError: a wish is not finite.
         """
-        if self.remainder_siemens is None:
-            self.remainder_siemens = np.zeros(delta_siemens.shape)
-        low, high = substrate.spec.window_siemens
-        pulse = substrate.spec.pulse_siemens
-        most = min(np.ceil((high - low) / pulse), 2.0**31 - 1)
-        self.remainder_siemens += delta_siemens
-        counts = np.trunc(self.remainder_siemens / pulse).clip(-most, most)
-        self.remainder_siemens -= counts * pulse
-        self.remainder_siemens.clip(-pulse, pulse, out=self.remainder_siemens)
-        substrate.pulse(counts.astype(np.int32))
+        spec = substrate.spec
+        held = self.remainder_siemens
+        dtype = np.result_type(wish.dtype, np.float32)
+        if held is None or held.dtype != dtype or not held.flags.writeable:
+            held = np.zeros(wish.shape, dtype) if held is None else held.astype(dtype)
+            self.remainder_siemens = held
+        low, high = spec.window_siemens
+        step = spec.pulse_siemens
+        most = min(np.ceil((high - low) / step), 2.0**31 - 1)
+        counts = np.zeros(held.size, np.int32)
+        fine = True
+        for part, factor in zip(spec.topology.slices, factors, strict=True):
+            numbers = dtype.type(factor), dtype.type(step), step, most
+            fine &= _whole_pulses(held[part], wish[part], *numbers, counts[part])
+        if not fine:
+            raise UsageError("a conductance change is not finite; nothing was programmed")
+        substrate.pulse(counts)
 
     def memory(self) -> Memory:
         return {} if self.remainder_siemens is None else {"remainder": self.remainder_siemens}
@@ -86,15 +157,27 @@ def _type_descends(kind: type[Substrate]) -> bool:
     return issubclass(kind, Descends)
 
 
+@functools.cache
+def _type_adjusts(kind: type[Substrate]) -> bool:
+    return issubclass(kind, Adjusts)
+
+
 def _descends(substrate: Substrate) -> TypeGuard[Descends]:
     """Asked once a type: a structural check takes longer than settling a small network."""
     return _type_descends(type(substrate))
 
 
-def _spread(per_group: tuple[float, ...], substrate: Substrate) -> Floats:
-    """One value a device from one a group, (n_devices,)."""
-    sizes = [group.n_devices for group in substrate.spec.topology.groups]
-    return np.repeat(np.asarray(per_group), sizes)
+def _adjusts(substrate: Substrate) -> TypeGuard[Adjusts]:
+    """Likewise."""
+    return _type_adjusts(type(substrate))
+
+
+def _scaled(values: AnyArray, per_group: Iterable[float], topology: Topology) -> Floats:
+    """(n_devices,) values times one factor a group, in their dtype if that is a floating one."""
+    scaled = np.empty(values.shape, np.result_type(values.dtype, np.float32))
+    for part, factor in zip(topology.slices, per_group, strict=True):
+        np.multiply(values[part], scaled.dtype.type(factor), out=scaled[part])
+    return scaled
 
 
 @dataclass
@@ -126,11 +209,12 @@ class GradientRule:
             substrate.descend(terms, [rate * factor for rate in self.rates])
             return ok
         gradient = substrate.spec.energy.contrast(terms)
-        delta = (-factor * _spread(self.rates, substrate) * gradient).astype(gradient.dtype)
-        if isinstance(substrate, Adjusts) and not self.quantised:
-            substrate.adjust(delta)
+        factors = [-factor * rate for rate in self.rates]
+        topology = substrate.spec.topology
+        if not self.quantised and _adjusts(substrate):
+            substrate.adjust(_scaled(gradient, factors, topology))
         else:
-            self._pulses.apply(substrate, delta)
+            self._pulses.apply(substrate, gradient, factors)
         return ok
 
     def memory(self) -> Memory:
@@ -177,12 +261,15 @@ class SignRule:
             substrate.descend(terms, steps, sign_only=True, dead_zone=self.dead_zone)
             return ok
         contrast = substrate.spec.energy.contrast(terms)
-        sign = np.where(np.abs(contrast) > self.dead_zone, np.sign(contrast), 0)
-        delta = -(_spread(tuple(steps), substrate) * sign).astype(sign.dtype)
-        if isinstance(substrate, Adjusts) and not self.quantised:
-            substrate.adjust(delta)
+        sign = np.sign(contrast)
+        if self.dead_zone > 0.0:
+            sign[np.abs(contrast) <= self.dead_zone] = 0
+        factors = [-step for step in steps]
+        topology = substrate.spec.topology
+        if not self.quantised and _adjusts(substrate):
+            substrate.adjust(_scaled(sign, factors, topology))
         else:
-            self._pulses.apply(substrate, delta)
+            self._pulses.apply(substrate, sign, factors)
         return ok
 
     def memory(self) -> Memory:
@@ -239,11 +326,12 @@ class ComparisonRule:
         write = np.sign(self._counters) * (np.abs(self._counters) > most)
         self._counters -= write * self.threshold_votes
         self._counters.clip(-most, most, out=self._counters)
-        delta = -factor * _spread(self.steps_siemens, substrate) * write
-        if isinstance(substrate, Adjusts) and not self.quantised:
-            substrate.adjust(delta)
+        factors = [-factor * step for step in self.steps_siemens]
+        topology = substrate.spec.topology
+        if not self.quantised and _adjusts(substrate):
+            substrate.adjust(_scaled(write, factors, topology))
         else:
-            self._pulses.apply(substrate, delta)
+            self._pulses.apply(substrate, write, factors)
         return result.ok
 
     def memory(self) -> Memory:

@@ -137,5 +137,5 @@ class AdjustableChip(Wrapper):
 
     def _refresh(self, fluctuating: bool = True) -> None:
         if not self._is_loaded:
-            self._show(self._devices.siemens * self._factor)
+            self._inner.load_conductance(self._clipped(self._devices.siemens * self._factor))
             self._is_loaded = True

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hil.arrays import AnyArray, BoolArray, Floats, IntArray
 from hil.errors import ConfigurationError, ProgramError, UsageError
@@ -99,6 +100,8 @@ class ChipSubstrate(Wrapper):
         self._writes = WriteCounts(start.size)
         self._loaded_at_seconds: float | None = None
         """When the inner substrate last got its conductances; None if they have changed since."""
+        self._seen: Floats | None = None
+        """(n_devices,) what the network sees, if neither time nor noise changes it."""
 
     @property
     def now_seconds(self) -> float:
@@ -114,34 +117,46 @@ class ChipSubstrate(Wrapper):
     # --- programming ----------------------------------------------------------------------
 
     def _pulse(self, counts: IntArray) -> None:
-        pulsed = np.flatnonzero(counts)
+        pulsed = np.flatnonzero(counts != 0)
         if pulsed.size == 0:
             return
-        pulses = int(np.abs(counts[pulsed].astype(np.int64)).sum())
+        given = counts[pulsed].astype(np.int64)
+        pulses = int(np.abs(given).sum())
         devices = self._memristors
         devices.wait_until(devices.now_seconds + pulses * self._config.pulse_seconds)
-        self._loaded_at_seconds = None
-        # Picking many is slower than taking all.
-        looked_at = pulsed if 4 * pulsed.size < counts.size else slice(None)
-        before = devices.siemens(looked_at)
+        before = devices.siemens(pulsed)
         try:
-            devices.pulse(counts, self._rng)
-            changed = devices.siemens(looked_at) != before
-            if isinstance(looked_at, slice):
-                self._writes.add(changed & (counts != 0))
-            else:
-                self._writes.add_at(pulsed[changed])
+            devices.pulse_at(pulsed, given, self._rng)
+            self._writes.add_at(self._moved(pulsed, before))
             self._disturb_others(counts)
         except StepsError as error:
+            self._forget()
             raise ProgramError(
                 f"the answer to {pulses} pulses could not be worked out: {error}"
             ) from error
+
+    def _moved(self, at: NDArray[np.intp], before: Floats) -> NDArray[np.intp]:
+        """Which of the devices ``at`` differ from ``before``; the network will see them anew."""
+        after = self._memristors.siemens(at)
+        differs = after != before
+        moved: NDArray[np.intp] = at[differs]
+        if moved.size:
+            self._loaded_at_seconds = None
+            if self._seen is not None:
+                self._seen[moved] = self._as_seen(after[differs])
+        return moved
+
+    def _forget(self) -> None:
+        """Any device may have changed."""
+        self._loaded_at_seconds = None
+        self._seen = None
 
     def _disturb_others(self, counts: IntArray) -> None:
         disturb = self._memristors.model.disturb
         if disturb.select_share > 0.0:
             up, down = selected_with(self.spec.topology, counts, disturb)
             self._memristors.disturb(up, down, disturb.select_share, self._rng)
+            self._forget()
 
     def read_conductance(self) -> Floats:
         """(n_devices,) siemens now, with write noise and drift, without read noise; a copy."""
@@ -160,7 +175,7 @@ class ChipSubstrate(Wrapper):
         window = self.spec.window_siemens
         given = check_in_window(conductance_siemens, self.spec.topology.n_devices, window)
         self._memristors.load(given)
-        self._loaded_at_seconds = None
+        self._forget()
 
     def write_counts(self) -> IntArray:
         """(n_devices,) calls of ``pulse`` that changed a conductance."""
@@ -207,18 +222,24 @@ class ChipSubstrate(Wrapper):
             self._inner.load_state(arrays)
         commit()
         self._rng.bit_generator.state = generator
-        self._loaded_at_seconds = None
+        self._forget()
 
     # --- inside ---------------------------------------------------------------------------
 
     def _refresh(self, fluctuating: bool = True) -> None:
         devices = self._memristors
+        drifts = not devices.model.drift.none
         noisy = fluctuating and not devices.model.read_noise.silent
         loaded, now = self._loaded_at_seconds, devices.now_seconds
-        if loaded is not None and not noisy and (loaded == now or devices.model.drift.none):
+        if loaded is not None and not noisy and (loaded == now or not drifts):
             return
-        seen = devices.fluctuating(self._rng) if noisy else devices.siemens()
-        self._show(self._behind_access(seen))
+        if noisy or drifts:
+            seen = devices.fluctuating(self._rng) if noisy else devices.siemens()
+            self._inner.load_conductance(self._as_seen(seen))
+        else:
+            if self._seen is None:
+                self._seen = self._as_seen(devices.siemens())
+            self._inner.load_conductance(self._seen)
         self._loaded_at_seconds = None if noisy else now
 
     def _behind_access(self, siemens: Any) -> Any:
@@ -226,6 +247,10 @@ class ChipSubstrate(Wrapper):
         if self._access is None:
             return siemens
         return siemens * (self._access / (siemens + self._access))
+
+    def _as_seen(self, siemens: Floats) -> Floats:
+        """What the network is loaded with for devices of these conductances."""
+        return self._clipped(self._behind_access(siemens))
 
     def _note(self, drive: Drive, node_volts: Floats | None, ok: BoolArray) -> None:
         devices = self._memristors
@@ -235,7 +260,7 @@ class ChipSubstrate(Wrapper):
         if share > 0.0 and node_volts is not None:
             up, down = read_directions(self.spec.topology, node_volts[ok])
             devices.disturb(up, down, share, self._rng)
-            self._loaded_at_seconds = None
+            self._forget()
 
 
 def _one_pulse(model: DeviceModel, window_siemens: Window) -> tuple[float, float]:

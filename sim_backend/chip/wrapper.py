@@ -101,10 +101,10 @@ class Wrapper(Substrate):
                 f"{least:.3g}..{most:.3g} S only; build it with sim_backend.chip.making.seen_window"
             )
 
-    def _show(self, siemens: Floats) -> None:
-        """Load what devices are seen as; the array is used up."""
+    def _clipped(self, siemens: Floats) -> Floats:
+        """As the network inside takes it; the array is used up."""
         np.clip(siemens, *self._seen_window, out=siemens)
-        self._inner.load_conductance(siemens.astype(self._dtype))
+        return siemens.astype(self._dtype)
 
     def _settle(self, drive: Drive, near: Settled | None) -> Settled:
         self._refresh()

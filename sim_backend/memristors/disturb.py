@@ -8,9 +8,11 @@ applied as it is instead, with its ``expose``.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
+from numba import njit
+from numpy.typing import NDArray
 
 from sim_backend.memristors.interface import Counts
 
@@ -67,8 +69,7 @@ def half_selected(counts: Counts) -> tuple[Counts, Counts]:
         Pulses up and pulses down, each (n_rows, n_columns) and not negative, that go to other
         devices in the same row or column.
     """
-    up = np.maximum(counts, 0)
-    return _others(up), _others(up - counts)
+    return _selected(counts, False)
 
 
 def third_selected(counts: Counts) -> tuple[Counts, Counts]:
@@ -83,15 +84,33 @@ def third_selected(counts: Counts) -> tuple[Counts, Counts]:
     Returns:
         Disturbances up and down, each (n_rows, n_columns) and not negative.
     """
-    up = np.maximum(counts, 0)
-    down = up - counts
-    near_up, near_down = _others(up), _others(down)
-    return near_up + (down.sum() - near_down - down), near_down + (up.sum() - near_up - up)
+    return _selected(counts, True)
 
 
-def _others(pulses: Counts) -> Counts:
-    row, column = pulses.sum(axis=1, keepdims=True), pulses.sum(axis=0, keepdims=True)
-    others: Counts = row + column
-    others -= pulses
-    others -= pulses
-    return others
+@njit(cache=True)
+def _selected(
+    counts: NDArray[np.integer[Any]], by_third: bool
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Pulses up and down at other devices: of row and column, and the rest the other way round."""
+    n, m = counts.shape
+    row_up, row_down = np.zeros(n, np.int64), np.zeros(n, np.int64)
+    column_up, column_down = np.zeros(m, np.int64), np.zeros(m, np.int64)
+    for i in range(n):
+        for j in range(m):
+            row_up[i] += max(counts[i, j], 0)
+            row_down[i] += max(-counts[i, j], 0)
+            column_up[j] += max(counts[i, j], 0)
+            column_down[j] += max(-counts[i, j], 0)
+    all_up, all_down = row_up.sum(), row_down.sum()
+    up, down = np.empty((n, m), np.int64), np.empty((n, m), np.int64)
+    for i in range(n):
+        for j in range(m):
+            own_up, own_down = max(counts[i, j], 0), max(-counts[i, j], 0)
+            near_up = row_up[i] + column_up[j] - 2 * own_up
+            near_down = row_down[i] + column_down[j] - 2 * own_down
+            up[i, j] = near_up
+            down[i, j] = near_down
+            if by_third:
+                up[i, j] += all_down - near_down - own_down
+                down[i, j] += all_up - near_up - own_up
+    return up, down

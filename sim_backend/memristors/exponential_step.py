@@ -109,8 +109,7 @@ class ExponentialStep:
     ) -> Floats:
         """See :class:`sim_backend.memristors.interface.PulseModel`."""
         result = np.array(siemens, np.float64)
-        counts = up.astype(np.int64), down.astype(np.int64)
-        _disturb(result, *counts, self._law(chip), share, rng)
+        _disturb(result, up, down, self._law(chip), share, rng)
         return result
 
     def step_siemens(self, chip: ExponentialStepChip, siemens: Floats, up: Bools) -> Floats:

@@ -12,10 +12,11 @@ proportional to the distance from the bound (aihwkit: ConstantStep, LinearStep, 
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
+from numba import njit
 
 from sim_backend.memristors.interface import Bools, Counts, Floats, Window, take
 from sim_backend.memristors.repeating import pulse_by_pulse
@@ -26,6 +27,9 @@ __all__ = ["LinearStep", "LinearStepChip", "soft_bounds"]
 _SAFE = 8.0
 """So many standard deviations from a limit, pulses are added up at once: what would have met the
 limit has a probability below 1e-14."""
+
+_FEW = 16
+"""Up to so many pulses, they are applied one after the other."""
 
 _WHOLE = 1.0 - np.finfo(float).epsneg
 """A pulse that falls by its whole distance, as nearly as its logarithm can say."""
@@ -108,18 +112,20 @@ class LinearStep:
     ) -> Floats:
         """See :class:`sim_backend.memristors.interface.PulseModel`."""
         result = np.array(siemens, np.float64)
-        at = np.flatnonzero(counts)
+        many = np.abs(counts) > _FEW
+        one_by_one = np.where(many, 0, counts).astype(np.int64)
+        _pulse(result, one_by_one, self._law(chip), share, rng)
+        at = np.flatnonzero(many)
+        if at.size == 0:
+            return result
         part, before, pulses = take(chip, at), result[at], counts[at]
 
         def step(some: LinearStepChip, now: Floats, up: Bools) -> Floats:
             return self._one(some, now, up, share, rng)
 
-        if at.size and np.abs(pulses).max() > 1:
-            end, done = self._at_once(part, before, pulses, share, rng)
-            rest = np.flatnonzero(~done)
-            end[rest] = pulse_by_pulse(step, take(part, rest), before[rest], pulses[rest])
-        else:
-            end = pulse_by_pulse(step, part, before, pulses)
+        end, done = self._at_once(part, before, pulses, share, rng)
+        rest = np.flatnonzero(~done)
+        end[rest] = pulse_by_pulse(step, take(part, rest), before[rest], pulses[rest])
         result[at] = end
         return result
 
@@ -134,20 +140,21 @@ class LinearStep:
     ) -> Floats:
         """See :class:`sim_backend.memristors.interface.PulseModel`."""
         now = np.array(siemens, np.float64)
-        parts = max(1, math.ceil(share * float(np.max(up + down, initial=0))))
-        for _ in range(parts):
-            x = now - chip.zero_siemens
-            full_up, full_down = chip.up_siemens, chip.down_siemens
-            step_up = full_up * (1.0 - chip.up_fall * x)
-            step_down = full_down * (1.0 - chip.down_fall * x)
-            now += share / parts * (up * step_up - down * step_down)
-            if self.steps.cycle_spread > 0.0:
-                if not self.additive_noise:
-                    full_up, full_down = step_up, step_down
-                rms = np.sqrt((up * full_up**2 + down * full_down**2) / parts)
-                now += self.steps.cycle_spread * share * rms * rng.standard_normal(now.size)
-            np.clip(now, chip.low_siemens, chip.high_siemens, out=now)
+        _disturb(now, up, down, self._law(chip), share, rng)
         return now
+
+    def _law(self, chip: LinearStepChip) -> _Law:
+        return _Law(
+            chip.low_siemens,
+            chip.high_siemens,
+            chip.zero_siemens,
+            chip.up_siemens,
+            chip.down_siemens,
+            chip.up_fall,
+            chip.down_fall,
+            self.steps.cycle_spread,
+            self.additive_noise,
+        )
 
     def _at_once(
         self, chip: LinearStepChip, before: Floats, pulses: Counts, share: float,
@@ -244,3 +251,60 @@ def _geometric(log_kept: Floats, rate: Floats, pulses: Floats) -> Floats:
 def _over(fall: Floats, bound: Floats) -> Floats:
     """``fall / bound``, and 0 where a bound is no distance to fall over (as in aihwkit)."""
     return np.divide(fall, bound, out=np.zeros_like(fall), where=bound != 0.0)
+
+
+class _Law(NamedTuple):
+    """All that compiled code needs to know of devices; see :class:`LinearStep`."""
+
+    low: Floats
+    high: Floats
+    zero: Floats
+    up_siemens: Floats
+    down_siemens: Floats
+    up_fall: Floats
+    down_fall: Floats
+    spread: float
+    additive: bool
+
+
+@njit(cache=True, error_model="numpy")
+def _pulse(
+    siemens: Floats, counts: Counts, law: _Law, share: float, rng: np.random.Generator
+) -> None:
+    """Change ``siemens`` by all pulses, device by device."""
+    for i in range(siemens.size):
+        if counts[i] == 0:
+            continue
+        up = counts[i] > 0
+        step = share * (law.up_siemens[i] if up else -law.down_siemens[i])
+        fall = law.up_fall[i] if up else law.down_fall[i]
+        now = siemens[i]
+        for _ in range(abs(counts[i])):
+            relative = 1.0 - fall * (now - law.zero[i])
+            if law.spread > 0.0:
+                noise = law.spread * rng.standard_normal()
+                relative = relative + noise if law.additive else relative * (1.0 + noise)
+            now = min(max(now + step * relative, law.low[i]), law.high[i])
+        siemens[i] = now
+
+
+@njit(cache=True, error_model="numpy")
+def _disturb(
+    siemens: Floats, up: Counts, down: Counts, law: _Law, share: float, rng: np.random.Generator
+) -> None:
+    """Change ``siemens`` by small pulses, device by device."""
+    for i in range(siemens.size):
+        now, n_up, n_down = siemens[i], float(up[i]), float(down[i])
+        parts = max(1, int(np.ceil(share * (n_up + n_down))))
+        for _ in range(parts):
+            x = now - law.zero[i]
+            rise = law.up_siemens[i] * (1.0 - law.up_fall[i] * x)
+            drop = law.down_siemens[i] * (1.0 - law.down_fall[i] * x)
+            move = (n_up * rise - n_down * drop) / parts
+            if law.spread > 0.0:
+                if law.additive:
+                    rise, drop = law.up_siemens[i], law.down_siemens[i]
+                square = (n_up * rise * rise + n_down * drop * drop) / parts
+                move += law.spread * np.sqrt(square) * rng.standard_normal()
+            now = min(max(now + share * move, law.low[i]), law.high[i])
+        siemens[i] = now

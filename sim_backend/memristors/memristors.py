@@ -142,17 +142,26 @@ class Memristors:
         Returns:
             Places of the devices that were pulsed and are not stuck, ascending.
         """
-        answering = self._answering(counts)
-        for at in _blocks(answering):
-            pulses, chip = counts[at], take(self.chip, at)
-            start = np.clip(self._drifted(at), chip.low_siemens, chip.high_siemens)
+        at = np.flatnonzero(counts != 0)
+        return self.pulse_at(at, counts[at], rng)
+
+    def pulse_at(
+        self, at: NDArray[np.intp], counts: Counts, rng: np.random.Generator
+    ) -> NDArray[np.intp]:
+        """Program the devices ``at`` (m,), ascending, by (m,) signed pulses; see :meth:`pulse`."""
+        if not self.model.stuck.none:
+            answers = ~self._drawn.stuck.stuck[at]
+            at, counts = at[answers], counts[answers]
+        for some, where in _blocks(at):
+            pulses, chip = counts[some], take(self.chip, where)
+            start = np.clip(self._drifted(where), chip.low_siemens, chip.high_siemens)
             after = self.model.pulses.pulse(chip, start, pulses, rng)
-            self._state.programmed_siemens[at] = after
-            self._state.programmed_at_seconds[at] = self._state.now_seconds
+            self._state.programmed_siemens[where] = after
+            self._state.programmed_at_seconds[where] = self._state.now_seconds
             if self._write_siemens > 0.0:
                 fresh = rng.standard_normal(pulses.size)
-                self._state.write_noise_siemens[at] = self._write_siemens * fresh
-        return answering
+                self._state.write_noise_siemens[where] = self._write_siemens * fresh
+        return at
 
     def disturb(self, up: Counts, down: Counts, share: float, rng: np.random.Generator) -> None:
         """Unwanted pulses of a small share each, in no particular order.
@@ -168,7 +177,7 @@ class Memristors:
         if share <= 0.0:
             return
         # Stuck devices may be among them: nobody sees what was programmed there.
-        for at in _blocks(np.flatnonzero(up + down)):
+        for _, at in _blocks(np.flatnonzero((up != 0) | (down != 0))):
             chip, before = take(self.chip, at), self._drifted(at)
             start = np.clip(before, chip.low_siemens, chip.high_siemens)
             after = self.model.pulses.disturb(chip, start, up[at], down[at], rng, share)
@@ -249,21 +258,19 @@ class Memristors:
         factor = self.model.drift.factor(take(self._drawn.drift, at), since)
         return np.clip(programmed * factor, *self.window_siemens)
 
-    def _answering(self, counts: Counts) -> NDArray[np.intp]:
-        """Places of the devices that are pulsed and not stuck."""
-        pulsed: Bools = counts != 0
-        if not self.model.stuck.none:
-            pulsed &= ~self._drawn.stuck.stuck
-        return np.flatnonzero(pulsed)
 
+def _blocks(at: NDArray[np.intp]) -> Iterator[tuple[slice, Places]]:
+    """Places, so many at a time that what is worked out for them stays in a core's cache.
 
-def _blocks(at: NDArray[np.intp]) -> Iterator[Places]:
-    """Places, so many at a time that what is worked out for them stays in a core's cache."""
+    Yields:
+        A part of ``at``, and the places in it.
+    """
     for start in range(0, at.size, _AT_ONCE):
-        some = at[start : start + _AT_ONCE]
+        part = slice(start, start + _AT_ONCE)
+        some = at[part]
         first, last = int(some[0]), int(some[-1])
         # Views take no time.
-        yield slice(first, last + 1) if last - first == some.size - 1 else some
+        yield part, slice(first, last + 1) if last - first == some.size - 1 else some
 
 
 def _by_name(parts: Mapping[str, Any]) -> dict[str, NDArray[Any]]:

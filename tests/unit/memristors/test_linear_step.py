@@ -108,7 +108,7 @@ def test_noise_of_many_pulses_is_that_of_single_ones(fall: float, additive: bool
     model = LinearStep(steps, fall, fall, additive_noise=additive)
     chip = model.draw(N, WINDOW, rng())
     start = np.clip(rng(1).uniform(*WINDOW, N), chip.low_siemens, chip.high_siemens)
-    counts = np.full(N, 12)
+    counts = np.full(N, 25)
     assert_same_distribution(
         model.pulse(chip, start, counts, rng(2)), singly(model, chip, start, counts, rng(3))
     )
