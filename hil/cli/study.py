@@ -62,7 +62,10 @@ def mismatch(
     trainings: Annotated[
         int | None,
         typer.Option(
-            "--trainings", metavar="N", min=1, help="Training seeds; one a chip if omitted. If fewer, intervals are over trainings.",
+            "--trainings",
+            metavar="N",
+            min=1,
+            help="Training seeds; one a chip if omitted. If fewer, intervals are over trainings.",
         ),
     ] = None,
     epochs: Epochs = None,

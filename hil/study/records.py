@@ -35,7 +35,7 @@ def read_record(line: str) -> tuple[str, dict[str, Any]]:
             raise ValueError(f"it lacks {name}")
         is_null = result[name] is None and name in _MAY_BE_UNDEFINED
         if not is_null and not _is_finite(result[name]):
-            raise ValueError(f"its {name} is {json.dumps(result[name])}, not a finite number")
+            raise ValueError(f"its {name} is {json.dumps(result[name])[:40]}, not a finite number")
     return record["task"], result
 
 

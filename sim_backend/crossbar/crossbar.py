@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal, overload
+from typing import Literal, cast, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from sim_backend.crossbar.factor import Factor
-from sim_backend.crossbar.inputs import Floats, conductances, planes_of, voltages
+from sim_backend.crossbar.inputs import ChangingPlanes, Floats, planes_of, voltages
 from sim_backend.crossbar.newton import settle
 from sim_backend.crossbar.solution import CrossbarSolution
 from sim_backend.memristors.conduction import Conduction, Linear
@@ -51,6 +51,7 @@ class Crossbar:
 
     Raises:
         ValueError: an argument does not fit, is negative or not finite.
+        TypeError: the curve is none.
     """
 
     def __init__(
@@ -62,9 +63,9 @@ class Crossbar:
         conduction: Conduction | None = None,
         updatable: bool = False,
     ) -> None:
-        self._planes = planes_of(conductance_siemens, word_ohms, bit_ohms)
-        self._conduction = conduction or Linear()
-        self._factor = Factor(self._planes, is_updatable=updatable)
+        self._conduction = _curve(conduction)
+        self._changing = ChangingPlanes(conductance_siemens, word_ohms, bit_ohms)
+        self._factor = Factor(self._changing.planes, is_updatable=updatable)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -77,9 +78,7 @@ class Crossbar:
         Raises:
             ValueError: the conductances do not fit, are negative or not finite.
         """
-        devices = conductances(conductance_siemens, self.shape)
-        self._planes = (devices, *self._planes[1:])
-        self._factor.update(self._planes)
+        self._factor.update(self._changing.update(conductance_siemens))
 
     def solve(self, row_volts: ArrayLike) -> CrossbarSolution:
         """Voltages and currents everywhere.
@@ -91,6 +90,7 @@ class Crossbar:
             ValueError: the voltages do not fit or are not finite.
         """
         rows, cols = self.shape
+        planes = self._changing.planes
         volts = voltages(row_volts, rows, "row_volts", f"one a row, and there are {rows}")
         ports = np.concatenate([volts, np.zeros((len(volts), cols))], axis=1)
         if isinstance(self._conduction, Linear):
@@ -98,10 +98,22 @@ class Crossbar:
             amps = self._factor.port_amps(volts)
             ok = np.ones(len(volts), bool)
         else:
-            words, bits, amps, ok = settle(self._factor, self._planes, self._conduction, ports)
+            words, bits, amps, ok = settle(self._factor, planes, self._conduction, ports)
         return CrossbarSolution(
-            -amps[:, rows:], amps[:, :rows], words, bits, ok, volts, self._planes, self._conduction
+            -amps[:, rows:], amps[:, :rows], words, bits, ok, volts, planes, self._conduction
         )
+
+
+def _curve(conduction: object) -> Conduction:
+    if conduction is None:
+        return Linear()
+    methods = (getattr(conduction, name, None) for name in ("amps", "slope_siemens"))
+    if isinstance(conduction, type) or not all(map(callable, methods)):
+        raise TypeError(
+            f"conduction is {conduction!r}, which is no curve; give an object such as Cubic(0.2) "
+            "or Sinh(3.0) of sim_backend.memristors.conduction"
+        )
+    return cast("Conduction", conduction)
 
 
 @overload
@@ -156,6 +168,7 @@ def solve_crossbar(
 
     Raises:
         ValueError: an argument does not fit, is negative or not finite.
+        TypeError: the curve is none.
         NotConvergedError: without ``details``, where devices have a curve.
     """
     if details or not (conduction is None or isinstance(conduction, Linear)):

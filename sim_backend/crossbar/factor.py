@@ -44,7 +44,7 @@ class Factor:
         self._admittance: Floats | None = None
 
     def update(self, planes: Planes) -> None:
-        """Take up other conductances of devices.
+        """Take up other conductances; wires in the same arrays as before have not changed.
 
         Raises:
             ValueError: see the class.

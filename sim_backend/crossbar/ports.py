@@ -5,7 +5,7 @@ from __future__ import annotations
 from numpy.typing import ArrayLike
 
 from sim_backend.crossbar.factor import Factor
-from sim_backend.crossbar.inputs import Floats, conductances, planes_of, voltages
+from sim_backend.crossbar.inputs import ChangingPlanes, Floats, voltages
 
 __all__ = ["CrossbarPorts"]
 
@@ -27,8 +27,8 @@ class CrossbarPorts:
     def __init__(
         self, conductance_siemens: ArrayLike, word_ohms: ArrayLike, bit_ohms: ArrayLike
     ) -> None:
-        self._planes = planes_of(conductance_siemens, word_ohms, bit_ohms)
-        self._factor = Factor(self._planes)
+        self._planes = ChangingPlanes(conductance_siemens, word_ohms, bit_ohms)
+        self._factor = Factor(self._planes.planes)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -41,9 +41,7 @@ class CrossbarPorts:
         Raises:
             ValueError: the conductances do not fit, are negative or not finite.
         """
-        devices = conductances(conductance_siemens, self.shape)
-        self._planes = (devices, *self._planes[1:])
-        self._factor.update(self._planes)
+        self._factor.update(self._planes.update(conductance_siemens))
 
     def admittance(self) -> Floats:
         """(rows + cols, rows + cols) siemens: currents into the ports are ``admittance @ volts``.

@@ -76,14 +76,15 @@ class Reduction:
         return [*(pair[k % 2] for k in range(len(sizes) - 1)), np.empty(sizes[-1])]
 
     def update(self, planes: Planes) -> None:
-        """Take up other conductances of devices.
+        """Take up other conductances; wires in the same arrays as before have not changed.
 
         Raises:
             ValueError: see the class.
         """
         changed = None
         if self._planes is not None:
-            changed = self._changed(self._planes[0] != planes[0])
+            if all(old is new for old, new in zip(self._planes[1:], planes[1:], strict=True)):
+                changed = self._changed(self._planes[0] != planes[0])
             self._planes = planes
         if changed is not None and changed.mean() > _MOST_LEAVES:
             changed = None

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim_backend.crossbar.inputs import Floats, Planes
-from sim_backend.memristors.conduction import Conduction
+from sim_backend.memristors.conduction import Conduction, Linear
 
 __all__ = ["CrossbarSolution"]
 
@@ -53,15 +53,27 @@ class CrossbarSolution:
         network, one through substitution, so that an error in either shows.  Node voltages give
         the current twice: as that through the line's last segment, which is rounding noise where
         wires conduct well, and as the sum of the currents of its devices, which is where devices
-        do.  The better one counts.
+        do.  The better one counts where devices are linear; where they have a curve, only their
+        own count can tell whether the curve is met.  Infinite where ``ok`` is False.
         """
         ends = np.concatenate([self.row_amps, self.column_amps], axis=1)
+        with np.errstate(over="ignore", invalid="ignore"):  # Where it has not converged.
+            return np.where(self.ok, self._gaps(ends), np.inf)
+
+    def _gaps(self, ends: Floats) -> Floats:
+        """Largest difference of each example, of lines' (batch, rows + cols) currents."""
         amps = self.device_amps
         devices = np.concatenate([amps.sum(axis=2), amps.sum(axis=1)], axis=1)
-        _, words, bits = self.planes
-        first = (self.row_volts - self.word_volts[:, :, 0]) * words[:, 0]
-        last = np.concatenate([first, self.bit_volts[:, -1] * bits[-1]], axis=1)
-        gaps = np.minimum(np.abs(ends - devices), np.abs(ends - last))
+        gaps = np.abs(ends - devices)
+        if isinstance(self.conduction, Linear):
+            gaps = np.minimum(gaps, np.abs(ends - self._last_amps()))
         scale = np.abs(ends).max(axis=1)
         found: Floats = gaps.max(axis=1) / np.where(scale > 0.0, scale, 1.0)
         return found
+
+    def _last_amps(self) -> Floats:
+        """(batch, rows + cols) through the segments at drivers and column ends."""
+        _, words, bits = self.planes
+        first = (self.row_volts - self.word_volts[:, :, 0]) * words[:, 0]
+        last: Floats = np.concatenate([first, self.bit_volts[:, -1] * bits[-1]], axis=1)
+        return last

@@ -54,18 +54,18 @@ class Law:
         """The law of a curve.
 
         Raises:
-            ValueError: the curve is not separable, or its parameter out of range.
+            ValueError: the curve is not separable.
         """
         match conduction:
             case Linear():
                 return cls(CUBIC, 0.0)
-            case Cubic(per_volt2=a) if 0.0 <= a < np.inf:
+            case Cubic(per_volt2=a):
                 return cls(CUBIC, a)
-            case Sinh(per_volt=b) if 0.0 < b < np.inf:
+            case Sinh(per_volt=b):
                 return cls(SINH, b)
         raise ValueError(
-            f"{conduction} is no curve that crossbars can be solved with: take Linear, Cubic with "
-            "a from 0 or Sinh with b above 0"
+            f"{conduction} is no curve that crossbars can be solved with: "
+            "take Linear, Cubic or Sinh"
         )
 
     @property

@@ -79,9 +79,20 @@ class Cubic:
 
     Attributes:
         per_volt2: a, not negative.
+
+    Raises:
+        ValueError: it is negative or not finite.
     """
 
     per_volt2: float
+
+    def __post_init__(self) -> None:
+        """Refuse curves that are not passive, or fall somewhere."""
+        if not _is_number(self.per_volt2) or not 0.0 <= self.per_volt2 < np.inf:
+            raise ValueError(
+                f"Cubic takes a finite number from 0, a in g (V + a V^3); got {self.per_volt2!r}: "
+                "with less than 0 the current falls again as the voltage rises"
+            )
 
     def amps(self, volts: Floats, siemens: Floats) -> Floats:
         """See :class:`Conduction`."""
@@ -115,9 +126,20 @@ class Sinh:
 
     Attributes:
         per_volt: b, above 0.
+
+    Raises:
+        ValueError: it is not above 0 or not finite.
     """
 
     per_volt: float
+
+    def __post_init__(self) -> None:
+        """Refuse what is no such curve."""
+        if not _is_number(self.per_volt) or not 0.0 < self.per_volt < np.inf:
+            raise ValueError(
+                f"Sinh takes a finite number above 0, b in g sinh(b V) / b; got {self.per_volt!r}: "
+                "for a linear device take Linear()"
+            )
 
     def amps(self, volts: Floats, siemens: Floats) -> Floats:
         """See :class:`Conduction`."""
@@ -144,6 +166,10 @@ class Sinh:
         total = np.sinh(0.5 * b * (after_volts + before_volts))
         rise = np.sinh(0.5 * b * (after_volts - before_volts))
         return 2.0 * total * rise / (b * b) + np.zeros_like(siemens)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
 
 
 def element(conduction: Conduction, name: str, plus: str, minus: str, siemens: float) -> Curve:

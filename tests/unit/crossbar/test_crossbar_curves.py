@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -128,3 +130,40 @@ def test_what_does_not_converge_is_said() -> None:
     with pytest.raises(NotConvergedError, match=r"examples \[1\] did not converge") as caught:
         solve_crossbar(*given, conduction=Impossible())
     assert caught.value.examples == [1]
+    assert found.error_estimate[0] < 1e-10
+    assert found.error_estimate[1] == np.inf
+
+
+@pytest.mark.parametrize("ohms", [0.0, 1.0, 8.8e3])
+def test_the_error_estimate_notices_devices_off_their_curve(ohms: float) -> None:
+    # Wires agree with each other wherever devices end up.
+    array = drawn(5, 8, 2)
+    volts = np.full((2, 5), 4.8)
+    found = solve_crossbar(array.siemens, volts, ohms, ohms, conduction=Sinh(3.66), details=True)
+    assert found.error_estimate.max() < 1e-8
+    other = dataclasses.replace(found, conduction=Sinh(3.7))
+    assert other.error_estimate.min() > 1e-3
+    stopped = dataclasses.replace(found, ok=np.array([True, False]))
+    assert np.isfinite(stopped.error_estimate).tolist() == [True, False]
+
+
+@pytest.mark.parametrize("bad", [-5, -1e-9, np.nan, np.inf, "steep", None, True])
+def test_parameters_that_make_no_curve_are_refused(bad: float) -> None:
+    with pytest.raises(ValueError, match="Cubic takes a finite number from 0"):
+        Cubic(bad)
+    with pytest.raises(ValueError, match="Sinh takes a finite number above 0"):
+        Sinh(bad)
+
+
+def test_a_sinh_of_nothing_is_refused() -> None:
+    for zero in (0, 0.0, -0.0):
+        with pytest.raises(ValueError, match=r"take Linear\(\)"):
+            Sinh(zero)
+    assert Cubic(0).amps(np.array(2.0), np.array(3.0)) == 6.0
+
+
+@pytest.mark.parametrize("bad", ["cubic", "", 3.0, Cubic, Linear])
+@pytest.mark.parametrize("details", [False, True])
+def test_what_is_no_curve_is_refused(bad: object, details: bool) -> None:
+    with pytest.raises(TypeError, match="which is no curve; give an object such as Cubic"):
+        solve_crossbar(np.ones((2, 2)), np.ones((1, 2)), 1.0, 1.0, conduction=bad, details=details)

@@ -59,3 +59,45 @@ def test_ports_take_up_new_conductances() -> None:
     assert (ports.admittance() == CrossbarPorts(other.siemens, 1.0, 2.0).admittance()).all()
     with pytest.raises(ValueError, match="crossbar is"):
         ports.update(np.ones((15, 20)))
+
+
+@pytest.mark.parametrize("updatable", [True, False])
+@pytest.mark.parametrize("ohms", [0.0, 1e-12])
+@pytest.mark.parametrize("start", [0.0, 1e-40, 1e-30])
+def test_wires_stay_good_when_devices_improve(updatable: bool, ohms: float, start: float) -> None:
+    # In steps below and above what the wires' limit allows, and of one device alone.
+    siemens = np.full((20, 30), start)
+    volts = np.random.default_rng(0).normal(size=(2, 20))
+    crossbar = Crossbar(siemens, ohms, ohms, updatable=updatable)
+    ports = CrossbarPorts(siemens, ohms, ohms)
+    for factor in (500.0, 1e4, 1e12, 1e20):
+        siemens[3, 4] = max(start, 1e-40) * factor
+        crossbar.update(siemens)
+        found = crossbar.solve(volts).column_amps
+        np.testing.assert_allclose(found, volts @ siemens, rtol=1e-12)
+    siemens[:] = 1e-3
+    crossbar.update(siemens)
+    ports.update(siemens)
+    np.testing.assert_allclose(crossbar.solve(volts).column_amps, volts @ siemens, rtol=1e-6)
+    transfer = -ports.admittance()[:20, 20:]
+    np.testing.assert_allclose(transfer, siemens, rtol=1e-6)
+    fresh = Crossbar(siemens, ohms, ohms).solve(volts)
+    assert (crossbar.solve(volts).column_amps == fresh.column_amps).all() or start == 0.0
+
+
+def test_wires_are_kept_while_they_are_good_enough() -> None:
+    siemens = np.full((3, 3), 1e-5)
+    crossbar = Crossbar(siemens, 0.0, 1.0, updatable=True)
+    before = crossbar.solve(np.ones((1, 3))).planes
+    crossbar.update(100.0 * siemens)
+    after = crossbar.solve(np.ones((1, 3))).planes
+    assert after[1] is before[1]
+    assert after[2] is before[2]
+
+
+def test_wires_that_were_given_may_be_changed_later() -> None:
+    ohms = np.zeros((3, 3))
+    crossbar = Crossbar(np.full((3, 3), 1e-30), ohms, ohms)
+    ohms[:] = 1e6
+    crossbar.update(np.full((3, 3), 1e-3))
+    np.testing.assert_allclose(crossbar.solve(np.ones((1, 3))).column_amps, 3e-3)

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 
 from sim_backend.crossbar.crossbar import Crossbar, solve_crossbar
 from sim_backend.crossbar.factor import Factor
+from sim_backend.wired.config import WiresConfig
 from tests.unit.crossbar.references import Drawn, dense, drawn, exact, laplacian
 
 SIZES = st.integers(1, 20)
@@ -174,6 +175,9 @@ GOOD = {
         ("bit_ohms", np.ones((2, 3)), "one a segment"),
         ("bit_ohms", np.ones(2), "one a segment"),
         ("bit_ohms", "wire", "no array of real numbers"),
+        ("conductance_siemens", np.ma.masked_less(np.ones((3, 2)), 0.0), "is a masked array"),
+        ("row_volts", np.ma.masked_greater(np.ones((1, 3)), 0.0), "is a masked array"),
+        ("word_ohms", np.ma.masked_array(np.ones((3, 2)), False), "is a masked array"),
     ],
 )
 @pytest.mark.parametrize("details", [False, True])
@@ -182,6 +186,28 @@ def test_what_does_not_fit_is_refused(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         solve_crossbar(**{**GOOD, name: value}, details=details)
+
+
+@pytest.mark.parametrize("details", [False, True])
+@pytest.mark.parametrize("shape", [(), (3, 2)])
+def test_minus_zero_ohm_is_zero(shape: tuple[int, ...], details: bool) -> None:
+    zero = np.zeros(shape)
+    for word, bit in ((-zero, 1.0), (1.0, -zero), (-zero, -zero)):
+        negative, positive = (
+            solve_crossbar(**{**GOOD, "word_ohms": w, "bit_ohms": b}, details=details)
+            for w, b in ((word, bit), (np.abs(word), np.abs(bit)))
+        )
+        if details:
+            negative, positive = negative.column_amps, positive.column_amps
+        assert (negative == positive).all()
+        assert (negative > 0.0).all()
+
+
+def test_minus_zero_ohm_in_a_configuration_is_zero() -> None:
+    wires = WiresConfig(word_ohms=-0.0, bit_ohms=(-0.0, 1.0))
+    pairs = wires.of_crossbars(2)
+    assert not np.signbit(pairs).any()
+    assert WiresConfig(word_ohms=-0.0).is_ideal
 
 
 def test_a_node_that_nothing_conducts_to_is_refused() -> None:

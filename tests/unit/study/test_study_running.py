@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 from pathlib import Path
@@ -212,6 +213,42 @@ def test_a_damaged_line_is_named(tmp_path: Path) -> None:
     results.write_text("".join([*lines[:3], '{"task": 3\n', *lines[3:]]))
     with pytest.raises(RunFolderError, match=r"line 4 of .*results\.jsonl"):
         run_study(small_study(), tmp_path, Here, Notes())
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("test_cost_volts2", None, None),
+        ("test_error_percent", "gone", "lacks test_error_percent"),
+        ("test_cost_volts2", "gone", "lacks test_cost_volts2"),
+        ("unsettled_test_examples", "gone", "lacks unsettled_test_examples"),
+        ("test_error_percent", math.nan, "test_error_percent is NaN, not a finite number"),
+        ("test_error_percent", "NaN", 'test_error_percent is "NaN", not a finite number'),
+        ("test_error_percent", True, "test_error_percent is true"),
+        ("test_cost_volts2", 10**400, "test_cost_volts2 is 1000"),
+        ("unsettled_test_examples", None, "unsettled_test_examples is null"),
+    ],
+)
+def test_a_record_without_its_numbers_is_named(
+    name: str, value: object, message: str | None, tmp_path: Path
+) -> None:
+    result = {"test_error_percent": 1.0, "test_cost_volts2": 0.5, "unsettled_test_examples": 0}
+    result[name] = value
+    if value == "gone":
+        del result[name]
+    StudyFolder(tmp_path).append("ideal/training-0", result, 1.0)
+    if message is None:
+        assert StudyFolder(tmp_path).results() == {"ideal/training-0": result}
+        return
+    with pytest.raises(RunFolderError, match=f"line 1 of .*{message}"):
+        StudyFolder(tmp_path).results()
+
+
+@pytest.mark.parametrize("line", ["[]", "3", '{"task": 3}', '{"task": "a", "result": [["b", 1]]}'])
+def test_a_line_that_is_no_record_is_named(line: str, tmp_path: Path) -> None:
+    (tmp_path / "results.jsonl").write_text(line + "\n")
+    with pytest.raises(RunFolderError, match=r"line 1 of .*results\.jsonl"):
+        StudyFolder(tmp_path).results()
 
 
 def test_workers_are_told_where_the_data_is(

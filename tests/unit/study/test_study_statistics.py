@@ -59,14 +59,14 @@ def test_interval_of_too_few() -> None:
 
 
 def test_gain_is_paired_by_chip() -> None:
-    study = small_study(chips=4)
+    study = small_study(chips=4, trainings=4)
     summary = summarise(study, _made_up(study))
     for level in summary.levels:
         assert level.gain.mean == pytest.approx(10.0)
         assert level.gain.half_width == pytest.approx(0.0, abs=1e-9)
         assert level.arms["in_situ"].mean.half_width > 1.0
         assert level.arms["in_situ"].unsettled == 0 + 1 + 2 + 3
-    assert summary.ideal.mean.n == 2
+    assert summary.ideal.mean.n == 4
     assert summary.missing == ()
 
 
@@ -85,7 +85,7 @@ def test_gaps_are_left_out_and_counted() -> None:
 
 
 def test_csv() -> None:
-    study = small_study(chips=3)
+    study = small_study(chips=3, trainings=3)
     rows = list(csv.DictReader(io.StringIO(csv_text(summarise(study, _made_up(study))))))
     assert tuple(rows[0]) == COLUMNS
     assert [row["arm"] for row in rows] == ["ideal", "in_situ", "transfer", "in_situ", "transfer"]
@@ -108,7 +108,7 @@ def test_csv_and_table_without_any_result() -> None:
 
 
 def test_rich_table() -> None:
-    study = small_study(chips=3)
+    study = small_study(chips=3, trainings=3)
     table = rich_table(summarise(study, _made_up(study)))
     cells = {str(column.header): list(column.cells) for column in table.columns}
     assert cells["level"] == ["1", "2"]
@@ -116,10 +116,66 @@ def test_rich_table() -> None:
     assert cells["transferred"] == ["12.00 ± 2.48", "14.00 ± 4.97"]
     assert cells["gain"] == ["10.00 ± 0.00", "10.00 ± 0.00"]
     assert "1.50" in str(table.caption)
+    assert "share" not in str(table.caption)
+
+
+def test_chips_that_share_a_training_are_no_independent_draws() -> None:
+    study = small_study(chips=6, trainings=2)
+    summary = summarise(study, _made_up(study))
+    # Chips 0, 2, 4 have 1, 3, 5 with training 0; chips 1, 3, 5 have 2, 4, 6 with training 1.
+    arm = summary.levels[0].arms["in_situ"]
+    assert arm.mean == t_interval([3.0, 4.0])
+    assert summary.levels[0].gain.n == 2
+    assert arm.errors_percent == (1.0, 2.0, 3.0, 4.0, 5.0, 6.0)
+    table = rich_table(summary)
+    assert "6 chips share 2 trainings: intervals are over the means" in str(table.caption)
+    assert list(table.columns[2].cells) == ["6", "6"]
+    rows = list(csv.DictReader(io.StringIO(csv_text(summary))))
+    assert (rows[1]["chips"], rows[1]["trainings"]) == ("6", "2")
+    labels = draw(study, summary).axes[0].get_legend_handles_labels()[1]
+    assert any("interval over trainings" in label for label in labels)
+
+
+def test_intervals_hold_the_expectation_where_trainings_are_shared() -> None:
+    study = small_study(chips=12, trainings=4)
+    rng = np.random.default_rng(1)
+    held = []
+    for _ in range(400):
+        results = _made_up(study)
+        luck = rng.normal(5.0, 1.0, 4)
+        for task in tasks_of(study):
+            error = luck[task.training] + rng.normal(0.0, 0.3)
+            results[task.key]["test_error_percent"] = float(error)
+        mean = summarise(study, results).levels[0].arms["in_situ"].mean
+        held.append(mean.low <= 5.0 <= mean.high)
+    # Four standard deviations of a binomial of 400 at 0.95; taken as 12 draws it is 0.7.
+    assert abs(np.mean(held) - 0.95) < 4.0 * math.sqrt(0.95 * 0.05 / 400)
+
+
+def test_one_training_has_no_interval() -> None:
+    study = small_study(chips=3, trainings=1)
+    summary = summarise(study, _made_up(study))
+    mean = summary.levels[0].arms["in_situ"].mean
+    assert mean.mean == 2.0
+    assert math.isnan(mean.half_width)
+    assert "3 chips share one training" in str(rich_table(summary).caption)
+    assert figure_bytes(study, summary, Path("a.svg")).startswith(b"<?xml")
+
+
+def test_rounding_noise_is_no_gain() -> None:
+    study = small_study(chips=3, trainings=3)
+    results = _made_up(study)
+    for key, result in results.items():
+        result["test_error_percent"] = 0.3 if key.startswith("in_situ") else 0.1 + 0.2
+        if "chip-1" in key:
+            result["test_error_percent"] = 0.1 + 0.2 if key.startswith("in_situ") else 0.3
+    rows = list(csv.DictReader(io.StringIO(csv_text(summarise(study, results)))))
+    gains = [rows[1][f"{name}_gain_percent"] for name in ("mean", "low", "high")]
+    assert gains == ["0", "0", "0"]
 
 
 def test_figure_shows_means_and_intervals() -> None:
-    study = small_study(chips=3)
+    study = small_study(chips=3, trainings=3)
     summary = summarise(study, _made_up(study))
     (axes,) = draw(study, summary).axes
     lines, _, bars = axes.containers[0]
