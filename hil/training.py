@@ -290,8 +290,9 @@ class Trainer:
         if self.place.epoch_skipped == self.place.epoch_examples:
             raise SettleError(
                 f"not one example of epoch {self.place.epoch + 1} settled, so nothing was "
-                "learned; check the conductance window and the voltages, or raise "
-                "substrate.max_iterations or substrate.tolerance"
+                "learned; check the conductance window and the voltages, the ranges of converters "
+                "and supply if there is a board, or raise substrate.max_iterations or "
+                "substrate.tolerance"
             )
 
     def _begin_epoch(self) -> None:

@@ -174,7 +174,7 @@ def presets() -> None:
     from hil.composition import preset_names, preset_text
 
     for name in preset_names():
-        typer.echo(f"{name:14} {tomllib.loads(preset_text(name))['description']}")
+        typer.echo(f"{name:16} {tomllib.loads(preset_text(name))['description']}")
 
 
 @config_app.command("show")

@@ -72,7 +72,7 @@ def draw(study: StudyConfig, summary: StudySummary) -> Figure:
     for axes in panels[:n:columns]:
         axes.set_ylabel("test error (%)")
     handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=2, fontsize="small")
+    figure.legend(handles, labels, loc="outside upper center", ncols=columns, fontsize="small")
     return figure
 
 

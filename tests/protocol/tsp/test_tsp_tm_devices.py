@@ -62,10 +62,11 @@ def test_switch(manager: DeviceManager) -> None:
         switch = manager.add_ss("127.0.0.1", connection_type="SOCKET", port=port_of(address))
         assert isinstance(switch, SS3706A)
         switch.commands.channel.exclusiveclose("1101,1203")
-        assert instrument.closed == {"1101", "1203"}
+        # A query first: when it is answered, what was written before has been done.
         assert switch.commands.channel.getclose("allslots") == "1101;1203"
+        assert instrument.closed == {"1101", "1203"}
         assert switch.commands.slot[1].rows.matrix == "6.00000e+00"
         switch.commands.channel.open("allslots")
-        assert instrument.closed == frozenset()
         assert switch.get_errors()[1] == ()
+        assert instrument.closed == frozenset()
         manager.remove_all_devices()
