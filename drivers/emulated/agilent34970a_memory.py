@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
+from functools import partial
 from typing import NamedTuple
 
 from drivers.emulated.agilent34970a_channels import signed
@@ -87,7 +88,7 @@ class Memory:
         for word in ("AVERage", "MINimum", "MAXimum", "PTPeak", "COUNt"):
             yield Command(
                 f":CALCulate:AVERage:{word}",
-                query=lambda p, w=word: self._statistics(w, p),  # type: ignore[misc]
+                query=partial(self._statistics, word),
                 asks=(0, 1),
             )
         yield Command(":SYSTem:DATE", lambda p: _three(p), lambda _: self._now("%Y,%m,%d"), (3, 3))

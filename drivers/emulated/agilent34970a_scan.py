@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from drivers.emulated.agilent34970a_channels import (
     FUNCTIONS,
@@ -103,12 +104,12 @@ class Scanner:
         for function, header in FUNCTIONS.items():
             yield Command(
                 f":CONFigure:{header}",
-                lambda p, f=function: self._configure(f, p),  # type: ignore[misc]
+                partial(self._configure, function),
                 takes=(1, 3),
             )
             yield Command(
                 f":MEASure:{header}",
-                query=lambda p, f=function: self._measure(f, p),  # type: ignore[misc]
+                query=partial(self._measure, function),
                 asks=(1, 3),
             )
         yield Command(":ROUTe:SCAN", self._write_list, lambda _: _block(self.scan_list))

@@ -172,7 +172,7 @@ class Source:
         return len(self._ranges[function]) - 1 if found is None else found
 
     def _lowest(self, function: str) -> float:
-        return self.table[f"lowrange{function}"]  # type: ignore[no-any-return]
+        return float(self.table[f"lowrange{function}"])
 
     def _check(self) -> None:
         """Whether range, power and interlock allow what is programmed."""

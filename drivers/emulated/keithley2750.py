@@ -15,7 +15,7 @@ from drivers.emulated.keithley2750_buffer import Buffer, Format
 from drivers.emulated.keithley2750_scan import Scanner
 from drivers.emulated.keithley2750_senses import Senses
 from drivers.emulated.scanner_cards import CARD_7700, Card, Multiplexer, expanded
-from drivers.emulated.scpi.commands import Command, Parameters
+from drivers.emulated.scpi.commands import Command, Parameters, always
 from drivers.emulated.scpi.engine import ScpiEngine, common_commands
 from drivers.emulated.scpi.errors import ErrorQueue, ScpiError
 from drivers.emulated.scpi.settings import Choice, Flag, Setting, Settings, Text
@@ -130,7 +130,7 @@ def _card_commands(cards: Mapping[int, Card]) -> Iterator[Command]:
         for header, answer in answers.items():
             yield Command(
                 f":SYSTem:CARD{slot}:{header}",
-                query=lambda _, a=answer: a,  # type: ignore[misc]
+                query=always(answer),
             )
 
 

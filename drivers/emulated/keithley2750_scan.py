@@ -6,6 +6,7 @@ Source: Model 2750 User's Manual, 2750-900-01 Rev. F, sections 2, 7, 8 and appen
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from drivers.emulated.keithley2750_buffer import Buffer, Format, Reading
 from drivers.emulated.keithley2750_senses import NO_CHANNEL, Senses
@@ -83,12 +84,12 @@ class Scanner:
         for function, word in (("VOLT:DC", "VOLTage[:DC]"), ("VOLT:AC", "VOLTage:AC")):
             yield Command(
                 f":CONFigure:{word}",
-                lambda _, f=function: self._configure(f),  # type: ignore[misc]
+                partial(self._told_to_configure, function),
                 takes=(0, 3),
             )
             yield Command(
                 f":MEASure:{word}",
-                query=lambda p, f=function: self._measure(f, p),  # type: ignore[misc]
+                query=partial(self._measure, function),
                 asks=(0, 3),
             )
         yield Command(
@@ -186,6 +187,9 @@ class Scanner:
         if not self._latest:
             raise ScpiError(-230)
         return self._latest
+
+    def _told_to_configure(self, function: str, _: Parameters) -> None:
+        self._configure(function)
 
     def _configure(self, function: str) -> None:
         self._senses.select(function)

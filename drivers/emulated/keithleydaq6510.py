@@ -19,7 +19,7 @@ from drivers.emulated.keithleydaq6510_models import FUNCTIONS, Function
 from drivers.emulated.keithleydaq6510_scan import Scanner
 from drivers.emulated.keithleydaq6510_senses import Senses
 from drivers.emulated.scanner_cards import CARD_7700, Card, Multiplexer, expanded
-from drivers.emulated.scpi.commands import Command, Parameters, Reply
+from drivers.emulated.scpi.commands import Command, Parameters, Reply, always
 from drivers.emulated.scpi.engine import ScpiEngine, common_commands
 from drivers.emulated.scpi.errors import ScpiError
 from drivers.emulated.scpi.settings import Choice, Flag, Number, Setting, Settings, Text
@@ -190,7 +190,7 @@ def _card_commands(cards: Mapping[int, Card]) -> Iterator[Command]:
             "TCOMpensated": "1",
         }
         for header, answer in answers.items():
-            yield Command(f"{root}:{header}", query=lambda _, a=answer: a)  # type: ignore[misc]
+            yield Command(f"{root}:{header}", query=always(answer))
 
 
 def _choose_language(parameters: Parameters) -> None:

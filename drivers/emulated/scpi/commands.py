@@ -17,7 +17,7 @@ from typing import TypeAlias
 from drivers.emulated.scpi import values
 from drivers.emulated.scpi.errors import ScpiError
 
-__all__ = ["Command", "Node", "Parameters", "Reply", "build_tree", "find"]
+__all__ = ["Command", "Node", "Parameters", "Reply", "always", "build_tree", "find"]
 
 Reply: TypeAlias = str | bytes
 ANY = -1
@@ -119,6 +119,11 @@ class Command:
     query: Callable[[Parameters], Reply] | None = None
     takes: tuple[int, int] = (1, 1)
     asks: tuple[int, int] = (0, 0)
+
+
+def always(answer: str) -> Callable[[Parameters], Reply]:
+    """A query whose answer never changes."""
+    return lambda _: answer
 
 
 @dataclass(slots=True)
