@@ -18,12 +18,12 @@ from drivers.emulated.keithley2450_events import EventLog
 from drivers.emulated.keithley2450_models import MODEL_2450
 from drivers.emulated.keithley2450_sense import MEASURED, Sense
 from drivers.emulated.keithley2450_source import Source
-from drivers.emulated.keithley2450_terminals import SourceMeasureModel
 from drivers.emulated.keithley2450_trigger import TriggerModel
 from drivers.emulated.scpi.commands import Command, Parameters, Reply
 from drivers.emulated.scpi.engine import ScpiEngine, common_commands
 from drivers.emulated.scpi.settings import Choice, Flag, Number, Settings, Text
 from drivers.emulated.scpi.status import StatusSystem
+from drivers.emulated.source_measure import SourceMeasureModel
 from drivers.emulated.world import Channel, World
 
 __all__ = ["EmulatedKeithley2450"]

@@ -13,11 +13,11 @@ import numpy as np
 
 from drivers.emulated.keithley2450_events import moment
 from drivers.emulated.keithley2450_sense import Sample
-from drivers.emulated.keithley2450_terminals import OVERFLOW
 from drivers.emulated.scpi.commands import Command, Parameters, Reply
 from drivers.emulated.scpi.errors import ScpiError
 from drivers.emulated.scpi.settings import Choice, Number, Settings
 from drivers.emulated.scpi.values import matches
+from drivers.emulated.source_measure import OVERFLOW
 
 __all__ = ["Buffer", "Buffers", "Format"]
 

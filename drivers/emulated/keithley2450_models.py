@@ -7,7 +7,7 @@ checked against it before anyone leans on them.
 
 from __future__ import annotations
 
-from drivers.emulated.keithley2450_terminals import SourceMeasureModel, scaled
+from drivers.emulated.source_measure import SourceMeasureModel, scaled
 
 __all__ = ["MODEL_2450", "MODEL_2460"]
 

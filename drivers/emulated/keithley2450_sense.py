@@ -13,11 +13,11 @@ from typing import NamedTuple
 from drivers.emulated.accuracy import fitting
 from drivers.emulated.keithley2400_models import OHMS_RANGES
 from drivers.emulated.keithley2450_source import Source
-from drivers.emulated.keithley2450_terminals import FUNCTIONS, OVERFLOW, UNITS
 from drivers.emulated.scpi.commands import Command, Parameters
 from drivers.emulated.scpi.errors import ScpiError
 from drivers.emulated.scpi.settings import Choice, Flag, Number, Settings, exponent, on_off
 from drivers.emulated.scpi.values import matches, string
+from drivers.emulated.source_measure import FUNCTIONS, OVERFLOW, UNITS
 from drivers.emulated.world import Reading, World
 
 __all__ = ["MEASURED", "Sample", "Sense"]

@@ -13,16 +13,16 @@ import numpy as np
 
 from drivers.emulated.accuracy import fitting
 from drivers.emulated.keithley2450_events import EventLog
-from drivers.emulated.keithley2450_terminals import (
+from drivers.emulated.scpi.commands import Command, Parameters
+from drivers.emulated.scpi.errors import ScpiError
+from drivers.emulated.scpi.settings import Choice, Flag, Number, Settings, exponent, on_off
+from drivers.emulated.source_measure import (
     FUNCTIONS,
     UNITS,
     SourceMeasureModel,
     Terminals,
     other,
 )
-from drivers.emulated.scpi.commands import Command, Parameters
-from drivers.emulated.scpi.errors import ScpiError
-from drivers.emulated.scpi.settings import Choice, Flag, Number, Settings, exponent, on_off
 from drivers.emulated.world import Channel, CurrentForce, Open, Stance, VoltageForce, World
 
 __all__ = ["Source"]

@@ -18,11 +18,11 @@ import numpy as np
 from drivers.emulated.keithley2450_buffer import Buffer, Buffers
 from drivers.emulated.keithley2450_sense import Sample, Sense
 from drivers.emulated.keithley2450_source import Source
-from drivers.emulated.keithley2450_terminals import FUNCTIONS, UNITS
 from drivers.emulated.scpi.commands import Command, Parameters
 from drivers.emulated.scpi.errors import ScpiError
 from drivers.emulated.scpi.settings import exponent
 from drivers.emulated.scpi.values import matches
+from drivers.emulated.source_measure import FUNCTIONS, UNITS
 from drivers.emulated.world import World
 
 __all__ = ["TriggerModel"]

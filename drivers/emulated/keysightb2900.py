@@ -15,7 +15,6 @@ from functools import partial
 
 import numpy as np
 
-from drivers.emulated.keithley2450_terminals import SourceMeasureModel
 from drivers.emulated.keysightb2900_channel import SmuChannel
 from drivers.emulated.keysightb2900_data import ELEMENTS, Format, Trace, section
 from drivers.emulated.keysightb2900_models import B2962A, TWO_CHANNELS
@@ -26,6 +25,7 @@ from drivers.emulated.scpi.engine import ScpiEngine, common_commands
 from drivers.emulated.scpi.errors import ErrorQueue, ScpiError
 from drivers.emulated.scpi.settings import Choice, Flag, Number, Settings, Text, on_off
 from drivers.emulated.scpi.status import StatusSystem
+from drivers.emulated.source_measure import SourceMeasureModel
 from drivers.emulated.world import Channel, World
 
 __all__ = ["EmulatedKeysightB2900"]

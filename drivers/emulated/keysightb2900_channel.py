@@ -12,14 +12,6 @@ from typing import NamedTuple
 import numpy as np
 
 from drivers.emulated.accuracy import fitting
-from drivers.emulated.keithley2450_terminals import (
-    FUNCTIONS,
-    NOT_A_NUMBER,
-    OVERFLOW,
-    SourceMeasureModel,
-    Terminals,
-    other,
-)
 from drivers.emulated.keysightb2900_commands import (
     DEFAULT_CYCLES,
     DEFAULT_LIMITS,
@@ -30,6 +22,14 @@ from drivers.emulated.keysightb2900_commands import (
 from drivers.emulated.scpi.commands import Command
 from drivers.emulated.scpi.errors import ScpiError
 from drivers.emulated.scpi.settings import Settings
+from drivers.emulated.source_measure import (
+    FUNCTIONS,
+    NOT_A_NUMBER,
+    OVERFLOW,
+    SourceMeasureModel,
+    Terminals,
+    other,
+)
 from drivers.emulated.world import Channel, Open, Reading, Stance, VoltageForce, World
 
 __all__ = ["Sample", "SmuChannel"]

@@ -11,11 +11,11 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from drivers.emulated.accuracy import fitting
-from drivers.emulated.keithley2450_terminals import FUNCTIONS, UNITS
 from drivers.emulated.scpi.commands import Command, Parameters
 from drivers.emulated.scpi.errors import ScpiError
 from drivers.emulated.scpi.settings import Choice, Flag, Number, exponent, on_off
 from drivers.emulated.scpi.values import matches, string
+from drivers.emulated.source_measure import FUNCTIONS, UNITS
 
 if TYPE_CHECKING:
     from drivers.emulated.keysightb2900_channel import SmuChannel

@@ -11,12 +11,12 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from drivers.emulated.keithley2450_terminals import NOT_A_NUMBER, OVERFLOW
 from drivers.emulated.keysightb2900_channel import Sample
 from drivers.emulated.scpi.commands import Command, Parameters, Reply
 from drivers.emulated.scpi.errors import ScpiError
 from drivers.emulated.scpi.settings import Choice, Number, Settings
 from drivers.emulated.scpi.values import definite_block, matches
+from drivers.emulated.source_measure import NOT_A_NUMBER, OVERFLOW
 
 __all__ = ["ELEMENTS", "Format", "Trace"]
 

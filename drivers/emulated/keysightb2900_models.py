@@ -8,7 +8,7 @@ B2962A sources as the B2912A does; its coarser read-back is not modelled.
 from __future__ import annotations
 
 from drivers.emulated.accuracy import Range
-from drivers.emulated.keithley2450_terminals import SourceMeasureModel, scaled
+from drivers.emulated.source_measure import SourceMeasureModel, scaled
 
 __all__ = ["B2901A", "B2902A", "B2912A", "B2962A", "MODELS", "TWO_CHANNELS"]
 

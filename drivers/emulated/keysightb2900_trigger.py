@@ -13,11 +13,11 @@ from functools import partial
 
 import numpy as np
 
-from drivers.emulated.keithley2450_terminals import FUNCTIONS, UNITS
 from drivers.emulated.keysightb2900_channel import Sample, SmuChannel
 from drivers.emulated.scpi.commands import Command, Parameters
 from drivers.emulated.scpi.errors import ScpiError
 from drivers.emulated.scpi.settings import Choice, Flag, Number, Setting, Settings, exponent
+from drivers.emulated.source_measure import FUNCTIONS, UNITS
 
 __all__ = ["ACTIONS", "ChannelTriggers"]
 

@@ -6,8 +6,6 @@ Source: Series 2400 SourceMeter User's Manual, 2400S-900-01 Rev. K.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Literal, NamedTuple, TypeAlias
 
 from drivers.instruments.base import (
     Identity,
@@ -20,10 +18,11 @@ from drivers.instruments.base import (
     tell,
 )
 from drivers.instruments.scpi import Setting, apply, number
+from drivers.instruments.smu import SmuLimits, SmuReading, SmuSetup
 from drivers.transport.interface import Expect, Transport
 from hil.errors import UsageError
 
-__all__ = ["Keithley2400", "SmuLimits", "SmuReading", "SmuSetup"]
+__all__ = ["Keithley2400"]
 
 LARGEST_SWEEP = 2500  # readings of one arm x trigger run
 LARGEST_LIST = 100  # values one LIST command takes
@@ -32,40 +31,6 @@ N_ELEMENTS = 4
 OVERFLOW_BIT, COMPLIANCE_BITS = 1 << 0, 1 << 3 | 1 << 16
 LINE_SECONDS = 0.02
 N_RAMP_STEPS = 10
-OffMode: TypeAlias = Literal["HIMP", "NORM", "ZERO", "GUAR"]
-
-
-@dataclass(frozen=True, slots=True)
-class SmuLimits:
-    """The envelope: nothing beyond it is ever sent, as level or as compliance."""
-
-    volts: float
-    amps: float
-
-
-@dataclass(frozen=True, slots=True)
-class SmuSetup:
-    """What stays the same for a run.
-
-    Attributes:
-        line_cycles: integration time in power line cycles, 0.01 to 10.
-        four_wire: sense at the device, not at the terminals.
-        off_mode: what the terminals do while the output is off; ``HIMP`` wears a relay.
-    """
-
-    line_cycles: float = 1.0
-    four_wire: bool = False
-    off_mode: OffMode = "NORM"
-
-
-class SmuReading(NamedTuple):
-    """One measurement of both quantities; ``seconds`` counts from the instrument's reset."""
-
-    volts: float
-    amps: float
-    seconds: float
-    in_compliance: bool
-    overflow: bool
 
 
 class Keithley2400:

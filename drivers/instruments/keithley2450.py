@@ -24,8 +24,8 @@ from drivers.instruments.base import (
     refuse_beyond,
     tell,
 )
-from drivers.instruments.keithley2400 import SmuLimits, SmuReading, SmuSetup
 from drivers.instruments.scpi import Setting, apply, number
+from drivers.instruments.smu import SmuLimits, SmuReading, SmuSetup
 from drivers.transport.interface import Expect, Transport
 from hil.errors import ConfigurationError, HilError, TransportTimeoutError, UsageError
 

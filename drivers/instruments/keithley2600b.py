@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias
 
 from drivers.instruments import tsp
 from drivers.instruments.base import Identity, attempt_all, identify, refuse_beyond, tell
-from drivers.instruments.keithley2400 import SmuLimits, SmuReading
+from drivers.instruments.smu import SmuLimits, SmuReading
 from drivers.instruments.tsp import Setting, number
 from drivers.transport.interface import Expect, Transport
 from hil.errors import TransportTimeoutError, UsageError

@@ -25,8 +25,8 @@ from drivers.instruments.base import (
     refuse_beyond,
     tell,
 )
-from drivers.instruments.keithley2400 import SmuLimits, SmuReading
 from drivers.instruments.scpi import Setting, apply, number
+from drivers.instruments.smu import SmuLimits, SmuReading
 from drivers.transport.interface import Expect, Transport
 from hil.errors import HilError, TransportTimeoutError, UsageError
 

@@ -6,7 +6,8 @@ import pytest
 
 from drivers.emulated.keithley2400 import EmulatedKeithley2400
 from drivers.emulated.world import Channel, ResistorWorld, VoltageForce
-from drivers.instruments.keithley2400 import Keithley2400, SmuLimits, SmuSetup
+from drivers.instruments.keithley2400 import Keithley2400
+from drivers.instruments.smu import SmuLimits, SmuSetup
 from drivers.transport.memory import MemoryTransport
 from drivers.transport.scripted import ScriptedTransport
 from hil.errors import (

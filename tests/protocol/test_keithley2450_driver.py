@@ -6,8 +6,8 @@ import pytest
 
 from drivers.emulated.keithley2450 import EmulatedKeithley2450
 from drivers.emulated.world import Channel, ResistorWorld, VoltageForce
-from drivers.instruments.keithley2400 import SmuLimits, SmuSetup
 from drivers.instruments.keithley2450 import Keithley2450
+from drivers.instruments.smu import SmuLimits, SmuSetup
 from drivers.transport.memory import MemoryTransport
 from drivers.transport.scripted import ScriptedTransport
 from hil.errors import (

@@ -7,8 +7,8 @@ import pytest
 from drivers.emulated.keysightb2900 import EmulatedKeysightB2900
 from drivers.emulated.keysightb2900_models import B2912A
 from drivers.emulated.world import Channel, ResistorWorld, VoltageForce
-from drivers.instruments.keithley2400 import SmuLimits
 from drivers.instruments.keysightb2900 import KeysightB2900, SmuB2900Setup
+from drivers.instruments.smu import SmuLimits
 from drivers.transport.memory import MemoryTransport
 from drivers.transport.scripted import ScriptedTransport
 from hil.errors import (

@@ -12,9 +12,9 @@ from drivers.emulated.keithley2600b import EmulatedKeithley2600B
 from drivers.emulated.keithley3706a import EmulatedKeithley3706A
 from drivers.emulated.world import Channel, ResistorWorld, VoltageForce
 from drivers.instruments.keithley707b import Keithley707B
-from drivers.instruments.keithley2400 import SmuLimits
 from drivers.instruments.keithley2600b import Keithley2600B, Smu2600Setup
 from drivers.instruments.keithley3706a import Keithley3706A
+from drivers.instruments.smu import SmuLimits
 from drivers.instruments.tsp_switch import ConnectRule
 from drivers.transport.memory import MemoryTransport
 from drivers.transport.scripted import ScriptedTransport
