@@ -29,6 +29,7 @@ __all__ = [
     "Drive",
     "KeepsState",
     "LoadsConductance",
+    "ProgramsConductance",
     "ReadsConductance",
     "Settled",
     "SettlesEach",
@@ -102,6 +103,7 @@ class SubstrateSpec:
         pulse_spread: rms deviation of the change by one pulse from the nominal one, over devices
             and cycles, relative to it; above 0, pulses may also go astray: some devices do not
             answer, and others are disturbed.  0 where every pulse does what it should.
+        read_siemens: rms error of one reading of a conductance; 0 where they are known.
     """
 
     kind: str
@@ -114,6 +116,7 @@ class SubstrateSpec:
     settle_tolerance: float
     noise_volts: float = 0.0
     pulse_spread: float = 0.0
+    read_siemens: float = 0.0
 
 
 class Substrate(abc.ABC):
@@ -374,6 +377,28 @@ class LoadsConductance(Protocol):
 
     def load_conductance(self, conductance_siemens: Floats) -> None:
         """Set (n_devices,) siemens, exactly."""
+        ...
+
+
+@runtime_checkable
+class ProgramsConductance(Protocol):
+    """Conductances can be brought near given values, by pulses and readings in turn."""
+
+    def program_conductance(self, target_siemens: Floats, tolerance_siemens: float) -> Floats:
+        """Pulse and read until every device is as near as asked (write-verify).
+
+        Args:
+            target_siemens: (n_devices,) within the window.
+            tolerance_siemens: allowed deviation of the last reading.
+
+        Returns:
+            (n_devices,) conductances as they were read last.
+
+        Raises:
+            UsageError: wrong shape, a value outside the window or not finite.
+            ProgramError: some devices cannot be brought there; says which, and keeps the last
+                readings in its evidence.
+        """
         ...
 
 
