@@ -24,7 +24,10 @@ class Aim(Protocol):
     """What a channel sources, and within which limits; see ``drivers.bench.sources.Aimed``."""
 
     @property
-    def quantity(self) -> Quantity: ...
+    def quantity(self) -> Quantity:
+        """What is sourced."""
+        ...
+
     @property
     def limit(self) -> float:
         """Compliance: amps for a voltage source, volts for a current source."""
@@ -40,7 +43,9 @@ class Source(Protocol):
     """One instrument with one or more source channels."""
 
     @property
-    def address(self) -> str: ...
+    def address(self) -> str:
+        """Where the instrument is."""
+        ...
 
     def prepare(self) -> Identity:
         """Check who it is, reset it: outputs off, levels 0, errors cleared."""
@@ -106,7 +111,9 @@ class Switch(Protocol):
     """One switching mainframe."""
 
     @property
-    def address(self) -> str: ...
+    def address(self) -> str:
+        """Where the instrument is."""
+        ...
 
     def prepare(self) -> Identity:
         """Check who it is, open everything, break before make."""
