@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from drivers.emulated.accuracy import Range
+from drivers.emulated.source_measure import scaled
 
 __all__ = ["MODEL_2400", "MODEL_2410", "OHMS_RANGES", "OhmsRange", "SmuModel"]
 
@@ -55,7 +56,7 @@ class SmuModel:
 
 
 def _range(nominal: float, percent: float, offset: float, peak_to_peak: float) -> Range:
-    return Range(nominal, 1.05 * nominal, percent / 100, offset, peak_to_peak / 6)
+    return scaled(nominal, percent, offset, peak_to_peak / 6)
 
 
 _SOURCE_VOLTS = (

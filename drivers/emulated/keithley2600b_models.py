@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from drivers.emulated.accuracy import Range
+from drivers.emulated.source_measure import scaled
 
 __all__ = ["MODELS", "Smu2600Model"]
 
@@ -49,7 +50,7 @@ class Smu2600Model:
 
 
 def _range(nominal: float, percent: float, offset: float, peak_to_peak: float) -> Range:
-    return Range(nominal, _OVERRANGE * nominal, percent / 100, offset, peak_to_peak / 6)
+    return scaled(nominal, percent, offset, peak_to_peak / 6, _OVERRANGE)
 
 
 _SOURCE_40_VOLTS = (

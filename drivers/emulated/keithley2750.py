@@ -14,13 +14,15 @@ import numpy as np
 from drivers.emulated.keithley2750_buffer import Buffer, Format
 from drivers.emulated.keithley2750_scan import Scanner
 from drivers.emulated.keithley2750_senses import Senses
-from drivers.emulated.scanner_cards import CARD_7700, Card, Multiplexer, expanded
-from drivers.emulated.scpi.commands import Command, Parameters, always
+from drivers.emulated.scanner_cards import CARD_7700, Card, Multiplexer
+from drivers.emulated.scanner_frame import ScannerFrame
+from drivers.emulated.scanner_switching import card_commands
+from drivers.emulated.scpi.commands import Command, Parameters
 from drivers.emulated.scpi.engine import ScpiEngine, common_commands
-from drivers.emulated.scpi.errors import ErrorQueue, ScpiError
+from drivers.emulated.scpi.errors import ErrorQueue
 from drivers.emulated.scpi.settings import Choice, Flag, Setting, Settings, Text
 from drivers.emulated.scpi.status import StatusSystem
-from drivers.emulated.world import Channel, World
+from drivers.emulated.world import World
 
 __all__ = ["EmulatedKeithley2750"]
 
@@ -31,7 +33,7 @@ STATUS_BITS = {"MEASurement": 0, "QUEStionable": 3, "OPERation": 7}
 _DEFAULT_CARDS = dict.fromkeys(range(1, N_SLOTS + 1), CARD_7700)
 
 
-class EmulatedKeithley2750:
+class EmulatedKeithley2750(ScannerFrame):
     """One switch system, wired by ``channels`` into a world.
 
     Args:
@@ -52,7 +54,7 @@ class EmulatedKeithley2750:
         cards: Mapping[int, Card] = _DEFAULT_CARDS,
         on_switch: Callable[[frozenset[str]], None] | None = None,
     ) -> None:
-        self._mux = Multiplexer(cards, world, prefix, on_switch)
+        super().__init__(Multiplexer(cards, world, prefix, on_switch))
         self._format = Format()
         self._status = StatusSystem(ErrorQueue(ERROR_PLACES), STATUS_BITS, self._format.register)
         self._senses = Senses(self._mux, world, random, self._channels)
@@ -63,27 +65,6 @@ class EmulatedKeithley2750:
         self._system = Settings(_declared(), lambda _: None)
         identity = f"KEITHLEY INSTRUMENTS INC.,MODEL 2750,{serial},{FIRMWARE}"
         self._engine = ScpiEngine(self._commands(identity), self._status)
-
-    @property
-    def channels(self) -> Mapping[int, Channel]:
-        """The measurement channels by number."""
-        return self._mux.channels
-
-    @property
-    def closed(self) -> list[int]:
-        """Numbers of all closed relays."""
-        return self._mux.closed
-
-    def receive(self, data: bytes) -> bytes:
-        """See :class:`~drivers.emulated.interface.EmulatedInstrument`."""
-        return self._engine.receive(data)
-
-    def reset_session(self) -> None:
-        """See :class:`~drivers.emulated.interface.EmulatedInstrument`."""
-        self._engine.reset_session()
-
-    def _channels(self, text: str) -> list[int]:
-        return expanded(text, self._mux, lambda _: ScpiError(-222))
 
     def _reset(self) -> None:
         self._format.reset()
@@ -114,24 +95,8 @@ class EmulatedKeithley2750:
 def _card_commands(cards: Mapping[int, Card]) -> Iterator[Command]:
     """``SYSTem:CARD<n>``; of an empty slot nothing is known."""
     for slot, card in cards.items():
-        amps = card.amps_channels or (0,)
-        answers = {
-            "SNUMber": f"{1_000_000 + slot}",
-            "SWRevision": "A02",
-            "VMAX": f"{card.largest_volts:.0f}",
-            "MUX": "1",
-            "ISOLated": "0",
-            "TCOMpensated": "1",
-            "VCHannel[:STARt]": "1",
-            "VCHannel:END": str(card.n_volts_channels),
-            "ACHannel[:STARt]": str(amps[0]),
-            "ACHannel:END": str(amps[-1]),
-        }
-        for header, answer in answers.items():
-            yield Command(
-                f":SYSTem:CARD{slot}:{header}",
-                query=always(answer),
-            )
+        own = {"SNUMber": f"{1_000_000 + slot}", "SWRevision": "A02"}
+        yield from card_commands(slot, card, 0, own)
 
 
 def _beep(parameters: Parameters) -> None:

@@ -11,6 +11,7 @@ from functools import partial
 from drivers.emulated.keithley2750_buffer import Buffer, Format, Reading
 from drivers.emulated.keithley2750_senses import NO_CHANNEL, Senses
 from drivers.emulated.scanner_cards import Multiplexer, compressed
+from drivers.emulated.scanner_switching import Switching
 from drivers.emulated.scpi.commands import Command, Parameters, Reply
 from drivers.emulated.scpi.errors import ScpiError
 from drivers.emulated.scpi.settings import Choice, Flag, Number, Settings
@@ -49,6 +50,7 @@ class Scanner:
         self._form = form
         self._buffer = buffer
         self._channels = channels
+        self._switching = Switching(mux, channels, senses.attach)
         self._settings = Settings(_declared(), lambda _: None)
         self._epoch_seconds = 0.0
         self._n_readings = 0
@@ -98,19 +100,20 @@ class Scanner:
         yield Command(":SYSTem:RNUMber:RESet", lambda _: self._restart_count(), takes=(0, 0))
 
     def _relay_commands(self) -> Iterator[Command]:
+        switching = self._switching
         yield Command(
             ":ROUTe:CLOSe", self._close, lambda _: channel_list(self._mux.closed_channels)
         )
         yield Command(":ROUTe:CLOSe:STATe", query=self._measurement_states, asks=(1, 1))
-        yield Command(":ROUTe:CLOSe:COUNt", query=self._counts, asks=(1, 1))
-        yield Command(":ROUTe:OPEN:ALL", lambda _: self._open_all(), takes=(0, 0))
+        yield Command(":ROUTe:CLOSe:COUNt", query=switching.counts, asks=(1, 1))
+        yield Command(":ROUTe:OPEN:ALL", lambda _: switching.open_all(), takes=(0, 0))
         yield Command(
             ":ROUTe:MULTiple:CLOSe",
-            self._close_also,
+            switching.close_also,
             lambda _: channel_list(self._mux.closed),
         )
-        yield Command(":ROUTe:MULTiple:OPEN", self._open)
-        yield Command(":ROUTe:MULTiple[:CLOSe]:STATe", query=self._states, asks=(1, 1))
+        yield Command(":ROUTe:MULTiple:OPEN", switching.open_only)
+        yield Command(":ROUTe:MULTiple[:CLOSe]:STATe", query=switching.states, asks=(1, 1))
 
     def _scan_commands(self) -> Iterator[Command]:
         yield Command(":ROUTe:SCAN[:INTernal]", self._write_list, lambda _: compressed(self._list))
@@ -126,36 +129,13 @@ class Scanner:
         self._mux.only(numbers[0])
         self._senses.attach()
 
-    def _close_also(self, parameters: Parameters) -> None:
-        self._mux.move((), self._channels(parameters.text()))
-        self._senses.attach()
-
-    def _open(self, parameters: Parameters) -> None:
-        self._mux.move(self._channels(parameters.text()), ())
-        self._senses.attach()
-
-    def _open_all(self) -> None:
-        self._mux.open_all()
-        self._senses.attach()
-
-    def _states(self, parameters: Parameters) -> str:
-        numbers = self._channels(parameters.text())
-        return ",".join(str(int(self._mux.is_closed(number))) for number in numbers)
-
     def _measurement_states(self, parameters: Parameters) -> str:
         text = parameters.text()
-        if any(number not in self._mux.channels for number in self._channels(text)):
-            raise ScpiError(-222)
-        return self._states(Parameters((text,)))
-
-    def _counts(self, parameters: Parameters) -> str:
-        numbers = self._channels(parameters.text())
-        return ",".join(str(self._mux.counts[number]) for number in numbers)
+        self._switching.measurable(text)
+        return self._switching.states(Parameters((text,)))
 
     def _write_list(self, parameters: Parameters) -> None:
-        numbers = self._channels(parameters.text())
-        if any(number not in self._mux.channels for number in numbers):
-            raise ScpiError(-222)
+        numbers = self._switching.measurable(parameters.text())
         if len(numbers) == 1:
             raise ScpiError(-221)  # manual, 7-30: at least two channels
         self._list = numbers

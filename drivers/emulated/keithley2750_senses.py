@@ -12,6 +12,7 @@ import numpy as np
 from drivers.emulated.scanner_cards import Multiplexer
 from drivers.emulated.scanner_meter import OVERFLOW, Voltmeter, volts_range
 from drivers.emulated.scanner_settings import ChannelSettings
+from drivers.emulated.scanner_switching import connected_volts
 from drivers.emulated.scpi.commands import Command, Parameters
 from drivers.emulated.scpi.errors import ScpiError
 from drivers.emulated.scpi.settings import Choice, Flag, Number, Setting, Settings
@@ -72,12 +73,12 @@ class Senses:
 
     def connected(self) -> int:
         """The voltage channel the meter is connected to; 0: none."""
-        numbers = [n for n in self._mux.to_meter() if self._mux.measures_volts(n)]
+        numbers = connected_volts(self._mux)
         return numbers[0] if numbers else NO_CHANNEL
 
     def attach(self, scanned: int = NO_CHANNEL) -> None:
         """Put the meter's input on what is connected to it."""
-        numbers = [n for n in self._mux.to_meter() if self._mux.measures_volts(n)]
+        numbers = connected_volts(self._mux)
         settings = self._settings[scanned]
         index = self._meter.range_for(settings.number("RANG"))
         highest = len(VOLTS_RANGES) - 1

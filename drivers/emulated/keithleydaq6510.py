@@ -18,13 +18,15 @@ from drivers.emulated.keithleydaq6510_events import Calendar, EventLog
 from drivers.emulated.keithleydaq6510_models import FUNCTIONS, Function
 from drivers.emulated.keithleydaq6510_scan import Scanner
 from drivers.emulated.keithleydaq6510_senses import Senses
-from drivers.emulated.scanner_cards import CARD_7700, Card, Multiplexer, expanded
-from drivers.emulated.scpi.commands import Command, Parameters, Reply, always
+from drivers.emulated.scanner_cards import CARD_7700, Card, Multiplexer
+from drivers.emulated.scanner_frame import ScannerFrame
+from drivers.emulated.scanner_switching import card_commands
+from drivers.emulated.scpi.commands import Command, Parameters, Reply
 from drivers.emulated.scpi.engine import ScpiEngine, common_commands
 from drivers.emulated.scpi.errors import ScpiError
 from drivers.emulated.scpi.settings import Choice, Flag, Number, Setting, Settings, Text
 from drivers.emulated.scpi.status import StatusSystem
-from drivers.emulated.world import Channel, World
+from drivers.emulated.world import World
 
 __all__ = ["EmulatedKeithleyDaq6510"]
 
@@ -34,7 +36,7 @@ STATUS_BITS = {"QUEStionable": 3, "OPERation": 7}
 _DEFAULT_CARDS = dict.fromkeys(range(1, N_SLOTS + 1), CARD_7700)
 
 
-class EmulatedKeithleyDaq6510:
+class EmulatedKeithleyDaq6510(ScannerFrame):
     """One scanning multimeter, wired by ``channels`` into a world.
 
     Args:
@@ -55,8 +57,8 @@ class EmulatedKeithleyDaq6510:
         cards: Mapping[int, Card] = _DEFAULT_CARDS,
         on_switch: Callable[[frozenset[str]], None] | None = None,
     ) -> None:
+        super().__init__(Multiplexer(cards, world, prefix, on_switch))
         self._world = world
-        self._mux = Multiplexer(cards, world, prefix, on_switch)
         self._calendar = Calendar(world)
         self._log = EventLog(self._calendar)
         self._status = StatusSystem(self._log, STATUS_BITS)
@@ -67,27 +69,6 @@ class EmulatedKeithleyDaq6510:
         self._loop = (0, 0.0, "defbuffer1")
         identity = f"KEITHLEY INSTRUMENTS,MODEL DAQ6510,{serial},{FIRMWARE}"
         self._engine = ScpiEngine(self._commands(identity), self._status)
-
-    @property
-    def channels(self) -> Mapping[int, Channel]:
-        """The measurement channels by number."""
-        return self._mux.channels
-
-    @property
-    def closed(self) -> list[int]:
-        """Numbers of all closed relays."""
-        return self._mux.closed
-
-    def receive(self, data: bytes) -> bytes:
-        """See :class:`~drivers.emulated.interface.EmulatedInstrument`."""
-        return self._engine.receive(data)
-
-    def reset_session(self) -> None:
-        """See :class:`~drivers.emulated.interface.EmulatedInstrument`."""
-        self._engine.reset_session()
-
-    def _channels(self, text: str) -> list[int]:
-        return expanded(text, self._mux, lambda _: ScpiError(-222))
 
     def _reset(self) -> None:
         self._system.reset()
@@ -173,24 +154,11 @@ class EmulatedKeithleyDaq6510:
 def _card_commands(cards: Mapping[int, Card]) -> Iterator[Command]:
     for slot in range(1, N_SLOTS + 1):
         card = cards.get(slot)
-        root = f":SYSTem:CARD{slot}"
         if card is None:
-            yield Command(f"{root}:IDN", query=lambda _: "Empty Slot")
+            yield Command(f":SYSTem:CARD{slot}:IDN", query=lambda _: "Empty Slot")
             continue
-        amps = card.amps_channels or (0,)
-        answers = {
-            "IDN": f"{card.model},{card.title},0.0.0a,{1_000_000 + slot}",
-            "VMAX": f"{card.largest_volts:.0f}",
-            "VCHannel[:STARt]": f"{100 * slot + 1}",
-            "VCHannel:END": f"{100 * slot + card.n_volts_channels}",
-            "ACHannel[:STARt]": f"{100 * slot + amps[0]}",
-            "ACHannel:END": f"{100 * slot + amps[-1]}",
-            "MUX": "1",
-            "ISOLated": "0",
-            "TCOMpensated": "1",
-        }
-        for header, answer in answers.items():
-            yield Command(f"{root}:{header}", query=always(answer))
+        own = {"IDN": f"{card.model},{card.title},0.0.0a,{1_000_000 + slot}"}
+        yield from card_commands(slot, card, 100 * slot, own)
 
 
 def _choose_language(parameters: Parameters) -> None:

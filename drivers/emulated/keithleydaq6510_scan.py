@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 
 from drivers.emulated.scanner_cards import Multiplexer, compressed
 from drivers.emulated.scanner_settings import ChannelSettings
+from drivers.emulated.scanner_switching import Switching
 from drivers.emulated.scpi.commands import Command, Parameters
 from drivers.emulated.scpi.errors import ScpiError
 from drivers.emulated.scpi.settings import Choice, Number, Settings, Text
@@ -44,6 +45,7 @@ class Scanner:
         self._world = world
         self._channels = channels
         self._attach = attach
+        self._switching = Switching(mux, channels, attach)
         self._take = take
         self._settings = Settings(_declared(), lambda _: None)
         self._each = ChannelSettings(_declared_each(), channels, list)
@@ -103,19 +105,19 @@ class Scanner:
         yield Command(":ROUTe:TERMinals", query=lambda _: "REAR")
 
     def _relay_commands(self) -> Iterator[Command]:
-        root = ":ROUTe[:CHANnel]"
+        root, switching = ":ROUTe[:CHANnel]", self._switching
         yield Command(f"{root}:CLOSe", self._close, self._closed, asks=(0, 1))
         yield Command(f"{root}:OPEN", self._open)
-        yield Command(f"{root}:OPEN:ALL", lambda _: self._open_all(), takes=(0, 0))
+        yield Command(f"{root}:OPEN:ALL", lambda _: switching.open_all(), takes=(0, 0))
         yield Command(
             f"{root}:MULTiple:CLOSe",
-            self._close_also,
+            switching.close_also,
             lambda _: channel_list(self._mux.closed),
         )
-        yield Command(f"{root}:MULTiple:OPEN", self._open_only)
-        yield Command(f"{root}:MULTiple:OPEN:ALL", lambda _: self._open_all(), takes=(0, 0))
-        yield Command(f"{root}:STATe", query=self._states, asks=(1, 1))
-        yield Command(f"{root}:CLOSe:COUNt", query=self._counts, asks=(1, 1))
+        yield Command(f"{root}:MULTiple:OPEN", switching.open_only)
+        yield Command(f"{root}:MULTiple:OPEN:ALL", lambda _: switching.open_all(), takes=(0, 0))
+        yield Command(f"{root}:STATe", query=switching.states, asks=(1, 1))
+        yield Command(f"{root}:CLOSe:COUNt", query=switching.counts, asks=(1, 1))
 
     def _close(self, parameters: Parameters) -> None:
         """Connect channels to the meter; what would interfere with measuring opens."""
@@ -127,10 +129,6 @@ class Scanner:
         self._mux.move(self._mux.closed, wanted)
         self._attach()
 
-    def _close_also(self, parameters: Parameters) -> None:
-        self._mux.move((), self._channels(parameters.text()))
-        self._attach()
-
     def _open(self, parameters: Parameters) -> None:
         """Open channels, and the backplane relay of a card that has no channel closed then."""
         numbers = self._channels(parameters.text())
@@ -139,39 +137,17 @@ class Scanner:
         self._mux.move([n for n in self._mux.closed if n // 100 not in slots], ())
         self._attach()
 
-    def _open_only(self, parameters: Parameters) -> None:
-        self._mux.move(self._channels(parameters.text()), ())
-        self._attach()
-
-    def _open_all(self) -> None:
-        self._mux.open_all()
-        self._attach()
-
     def _closed(self, parameters: Parameters) -> str:
         if len(parameters):
-            return self._states(parameters)
+            return self._switching.states(parameters)
         return channel_list(self._mux.closed_channels)
 
-    def _states(self, parameters: Parameters) -> str:
-        numbers = self._channels(parameters.text())
-        return ",".join(str(int(self._mux.is_closed(number))) for number in numbers)
-
-    def _counts(self, parameters: Parameters) -> str:
-        numbers = self._channels(parameters.text())
-        return ",".join(str(self._mux.counts[number]) for number in numbers)
-
     def _create(self, parameters: Parameters) -> None:
-        self._list = self._measurable(parameters.text())
+        self._list = self._switching.measurable(parameters.text())
         self._n_swept = 0
 
     def _add(self, parameters: Parameters) -> None:
-        self._list = self._list + self._measurable(parameters.text())
-
-    def _measurable(self, text: str) -> list[int]:
-        numbers = self._channels(text)
-        if any(number not in self._mux.channels for number in numbers):
-            raise ScpiError(-222)
-        return numbers
+        self._list = self._list + self._switching.measurable(parameters.text())
 
     def _start(self) -> None:
         if not self._list:

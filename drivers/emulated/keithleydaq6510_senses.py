@@ -22,6 +22,7 @@ from drivers.emulated.keithleydaq6510_models import (
 from drivers.emulated.scanner_cards import Multiplexer
 from drivers.emulated.scanner_meter import OVERFLOW, Voltmeter
 from drivers.emulated.scanner_settings import ChannelSettings
+from drivers.emulated.scanner_switching import connected_volts
 from drivers.emulated.scpi.commands import Command, Parameters
 from drivers.emulated.scpi.settings import Choice, Flag, Number, Setting
 from drivers.emulated.world import Channel, CurrentForce, World
@@ -70,7 +71,7 @@ class Senses:
 
     def attach(self) -> None:
         """Put the meter's input on what is connected to it."""
-        numbers = [n for n in self._mux.to_meter() if self._mux.measures_volts(n)]
+        numbers = connected_volts(self._mux)
         first = numbers[0] if numbers else NO_CHANNEL
         settings = self._settings[self._source(first)]
         index = self._meter.range_for(settings.number("VOLT:DC RANG")) or 0
@@ -79,7 +80,7 @@ class Senses:
 
     def measure(self) -> tuple[float, int]:
         """One reading of what the meter is connected to, and the channel it came from."""
-        numbers = [n for n in self._mux.to_meter() if self._mux.measures_volts(n)]
+        numbers = connected_volts(self._mux)
         number = numbers[0] if numbers else NO_CHANNEL
         source = self._source(number)
         function = self.function(number)

@@ -2,40 +2,19 @@
 
 from __future__ import annotations
 
-import math
-import struct
-
 import numpy as np
 import pytest
 
-from drivers.emulated.keithley2400 import EmulatedKeithley2400
 from drivers.emulated.keithley2400_models import MODEL_2410
-from drivers.emulated.world import CurrentForce, Open, ResistorWorld, VoltageForce
+from drivers.emulated.world import CurrentForce, Open, VoltageForce
+from tests.protocol.smus import Bench2400, watched
 
 NONE = '0,"No error"'
 
 
-class Bench:
-    """An instrument with a resistor, spoken to in text."""
-
-    def __init__(self, load_ohms: float = 1e4, **options: object) -> None:
-        self.world = ResistorWorld(load_ohms)
-        self.instrument = EmulatedKeithley2400(self.world, **options)  # type: ignore[arg-type]
-
-    def ask(self, message: str) -> str:
-        return self.instrument.receive(message.encode() + b"\n").decode().rstrip("\n")
-
-    def numbers(self, message: str) -> list[float]:
-        return [float(field) for field in self.ask(message).split(",")]
-
-    @property
-    def stance(self) -> object:
-        return self.instrument.channel.stance
-
-
 @pytest.fixture
-def bench() -> Bench:
-    return Bench()
+def bench() -> Bench2400:
+    return Bench2400()
 
 
 @pytest.mark.parametrize(
@@ -60,17 +39,17 @@ def bench() -> Bench:
         (":SOUR:CLE:AUTO?", 0),
     ],
 )
-def test_numbers_after_a_reset(bench: Bench, query: str, answer: float) -> None:
+def test_numbers_after_a_reset(bench: Bench2400, query: str, answer: float) -> None:
     bench.ask(":SOUR:VOLT 5;:SENS:CURR:PROT 1;:TRIG:COUN 3;:SYST:RSEN 1;:SENS:CURR:NPLC 5")
     bench.ask(":SENS:FUNC:CONC 0;:SYST:AZER 0;:SOUR:CLE:AUTO 1;:SOUR:DEL 1;:OUTP ON;*RST")
     assert float(bench.ask(query)) == pytest.approx(answer)
     assert bench.ask(":SYST:ERR?") == NONE
 
 
-def test_words_after_a_reset(bench: Bench) -> None:
+def test_words_after_a_reset(bench: Bench2400) -> None:
     assert bench.ask(":SOUR:FUNC?;:SENS:FUNC?;:OUTP:SMOD?;:FORM:DATA?") == 'VOLT;"CURR:DC";NORM;ASC'
     assert bench.ask(":FORM:ELEM?") == "VOLT,CURR,RES,TIME,STAT"
-    assert Bench(model=MODEL_2410).ask(":OUTP:SMOD?;*IDN?").startswith("GUAR;KEITHLEY INSTR")
+    assert Bench2400(model=MODEL_2410).ask(":OUTP:SMOD?;*IDN?").startswith("GUAR;KEITHLEY INSTR")
 
 
 @pytest.mark.parametrize(
@@ -82,12 +61,12 @@ def test_words_after_a_reset(bench: Bench) -> None:
         ("HIMP", Open()),
     ],
 )
-def test_the_output_off_states(bench: Bench, mode: str, stance: object) -> None:
+def test_the_output_off_states(bench: Bench2400, mode: str, stance: object) -> None:
     bench.ask(f":SOUR:VOLT:RANG 2;:SOUR:VOLT 1;:OUTP ON;:OUTP:SMOD {mode};:OUTP OFF")
     assert bench.stance == stance
 
 
-def test_compliance_shows_in_the_query_the_status_word_and_the_register(bench: Bench) -> None:
+def test_compliance_shows_in_the_query_the_status_word_and_the_register(bench: Bench2400) -> None:
     bench.ask(":SOUR:VOLT 10;:SENS:CURR:PROT 1e-4;:OUTP ON")
     assert bench.ask(":SENS:CURR:PROT:TRIP?;:SENS:VOLT:PROT:TRIP?") == "1;0"
     assert int(bench.ask(":STAT:MEAS:COND?")) & 1 << 14
@@ -100,14 +79,14 @@ def test_compliance_shows_in_the_query_the_status_word_and_the_register(bench: B
     assert int(bench.numbers(":READ?")[4]) & 1 << 3 == 0
 
 
-def test_range_compliance_has_its_own_bit(bench: Bench) -> None:
+def test_range_compliance_has_its_own_bit(bench: Bench2400) -> None:
     bench.ask(":SENS:CURR:PROT 1e-2;:SENS:CURR:RANG 1e-4;:SOUR:VOLT 10;:OUTP ON")
     status = int(bench.numbers(":READ?")[4])
     assert status & (1 << 3 | 1 << 16) == 1 << 16
     assert bench.ask(":SENS:CURR:PROT:TRIP?") == "0"
 
 
-def test_what_is_neither_sourced_nor_measured_is_no_number(bench: Bench) -> None:
+def test_what_is_neither_sourced_nor_measured_is_no_number(bench: Bench2400) -> None:
     bench.ask(":SOUR:FUNC CURR;:SOUR:CURR 1e-5;:OUTP ON")
     volts, amps, ohms, _, _ = bench.numbers(":READ?")
     assert volts == ohms == 9.91e37
@@ -115,7 +94,7 @@ def test_what_is_neither_sourced_nor_measured_is_no_number(bench: Bench) -> None
 
 
 def test_overflow_on_a_fixed_range() -> None:
-    bench = Bench(1e4)
+    bench = Bench2400(1e4)
     bench.ask(":SOUR:FUNC CURR;:SENS:VOLT:PROT 20;:SENS:FUNC 'VOLT';:SENS:VOLT:RANG 20")
     bench.ask(":SOUR:CURR 1e-3;:OUTP ON")
     assert bench.numbers(":READ?")[0] == pytest.approx(10.0)
@@ -156,14 +135,14 @@ def test_overflow_on_a_fixed_range() -> None:
         (":SOUR:SWE:SPAC LOG;:SOUR:VOLT:MODE SWE;:SOUR:VOLT:STOP 1;:OUTP ON;:READ?", -221),
     ],
 )
-def test_errors(bench: Bench, message: str, code: int) -> None:
+def test_errors(bench: Bench2400, message: str, code: int) -> None:
     assert bench.ask(message) == ""
-    assert int(bench.ask(":SYST:ERR?").split(",")[0]) == code
+    assert bench.error_code() == code
     assert bench.ask(":SYST:ERR?") == NONE
 
 
 def test_a_2410_has_its_own_ranges_and_power() -> None:
-    bench = Bench(model=MODEL_2410)
+    bench = Bench2400(model=MODEL_2410)
     assert "MODEL 2410" in bench.ask("*IDN?")
     assert float(bench.ask(":SENS:CURR:PROT 0.021;:SOUR:VOLT 1000;:SOUR:VOLT:RANG?")) == 1100
     assert float(bench.ask(":SENS:CURR:RANG 0.02;RANG?")) == pytest.approx(0.021)
@@ -171,7 +150,7 @@ def test_a_2410_has_its_own_ranges_and_power() -> None:
     assert bench.ask(":SYST:ERR?") == '+826,"Attempt to exceed power limit"'
 
 
-def test_the_output_enable_line(bench: Bench) -> None:
+def test_the_output_enable_line(bench: Bench2400) -> None:
     bench.ask(":OUTP ON")
     bench.instrument.set_output_enable(False)
     assert bench.ask(":OUTP?;:OUTP:ENAB:TRIP?") == "1;0"  # not enabled, so it does not count
@@ -183,7 +162,7 @@ def test_the_output_enable_line(bench: Bench) -> None:
     assert bench.stance == Open()
 
 
-def test_measure_resets_the_function_and_energises_read_does_not(bench: Bench) -> None:
+def test_measure_resets_the_function_and_energises_read_does_not(bench: Bench2400) -> None:
     bench.ask(":SOUR:VOLT 0.5;:SENS:CURR:NPLC 5;:TRIG:COUN 4")
     values = bench.numbers(":MEAS:CURR?")
     assert len(values) == 5
@@ -191,26 +170,6 @@ def test_measure_resets_the_function_and_energises_read_does_not(bench: Bench) -
     assert bench.ask(":OUTP?;:SENS:CURR:NPLC?;:TRIG:COUN?") == "1;1.000000E+00;1"
     bench.ask(":OUTP OFF;:CONF:VOLT")
     assert bench.ask(":OUTP?;:CONF?") == '1;"VOLT:DC"'  # manual, table 17-1: output turns on
-
-
-@pytest.mark.parametrize("load_ohms", [1.0, 47.0, 1e3, 3.3e5, 1e7, 1e8])
-def test_automatic_ohms(load_ohms: float) -> None:
-    bench = Bench(load_ohms)
-    bench.ask(":SOUR:VOLT 0.5")
-    ohms, _, status = bench.numbers(":FORM:ELEM RES,TIME,STAT;:MEAS:RES?")
-    assert ohms == pytest.approx(load_ohms)
-    assert int(status) & 1 << 10
-    assert bench.stance == VoltageForce(0.5, 105e-6)  # its own source is left as programmed
-
-
-def test_open_terminals_read_overflow_in_ohms() -> None:
-    bench = Bench(math.inf)
-    assert bench.numbers(":FORM:ELEM RES;:MEAS:RES?") == [9.9e37]
-
-
-def test_manual_ohms_divide_what_is_sourced_and_measured(bench: Bench) -> None:
-    bench.ask(":SENS:FUNC 'RES';:SENS:RES:MODE MAN;:SOUR:VOLT 1;:SENS:CURR:PROT 1e-3;:OUTP ON")
-    assert bench.numbers(":FORM:ELEM RES;:READ?") == pytest.approx([1e4])
 
 
 @pytest.mark.parametrize(
@@ -236,7 +195,7 @@ def test_manual_ohms_divide_what_is_sourced_and_measured(bench: Bench) -> None:
         (":SOUR:VOLT:TRIG 0.7;:ARM:COUN 2", [0.7, 0.7]),
     ],
 )
-def test_sweeps(bench: Bench, setup: str, levels: list[float]) -> None:
+def test_sweeps(bench: Bench2400, setup: str, levels: list[float]) -> None:
     bench.ask(":SENS:CURR:PROT 1e-2;:FORM:ELEM CURR;:OUTP ON")
     bench.ask(setup)
     assert bench.ask(":SYST:ERR?") == NONE
@@ -245,94 +204,31 @@ def test_sweeps(bench: Bench, setup: str, levels: list[float]) -> None:
     assert bench.numbers(":SENS:DATA?") == pytest.approx([levels[-1] / 1e4], abs=1e-12)
 
 
-def test_a_sweep_can_stop_at_compliance(bench: Bench) -> None:
+def test_a_sweep_can_stop_at_compliance(bench: Bench2400) -> None:
     bench.ask(":SOUR:LIST:VOLT 0.5,2,3;:SOUR:VOLT:MODE LIST;:TRIG:COUN 3;:SOUR:SWE:CAB EARL")
     assert len(bench.numbers(":FORM:ELEM CURR;:OUTP ON;:READ?")) == 2
 
 
-def test_automatic_output_off(bench: Bench) -> None:
+def test_automatic_output_off(bench: Bench2400) -> None:
     bench.ask(":SOUR:CLE:AUTO ON;:SOUR:VOLT 0.5")
     assert bench.numbers(":FORM:ELEM CURR;:READ?") == pytest.approx([5e-5])
     assert bench.ask(":OUTP?") == "0"
 
 
-def test_a_trigger_sources_nothing_once_the_output_is_off(bench: Bench) -> None:
+def test_a_trigger_sources_nothing_once_the_output_is_off(bench: Bench2400) -> None:
     bench.ask(":ARM:SOUR BUS;:SOUR:VOLT 1;:OUTP ON;:INIT;:OUTP OFF")
     off = bench.stance
-    stances: list[object] = []
-    bench.instrument.channel.on_change = lambda channel: stances.append(channel.stance)
+    steps = watched(bench.instrument.channel, bench.world)
     bench.ask("*TRG")
     assert bench.ask(":SYST:ERR?").startswith("-211")
-    assert stances == []
+    assert steps == []
     assert bench.stance == off
 
 
-def test_a_run_that_is_refused_halfway_leaves_the_instrument_idle(bench: Bench) -> None:
+def test_a_run_that_is_refused_halfway_leaves_the_instrument_idle(bench: Bench2400) -> None:
     bench.ask(":SOUR:CLE:AUTO ON;:OUTP:ENAB ON")
     bench.instrument.set_output_enable(False)
     assert bench.ask(":READ?") == ""
     assert bench.ask(":SYST:ERR?").startswith("+802")
     assert int(bench.ask(":STAT:OPER:COND?")) == 1 << 10
     assert bench.stance == Open()
-
-
-def test_the_buffer(bench: Bench) -> None:
-    bench.ask(":SOUR:VOLT 1;:SENS:CURR:PROT 1e-3;:FORM:ELEM CURR;:OUTP ON")
-    bench.ask(":TRAC:POIN 4;FEED SENS;FEED:CONT NEXT;:TRIG:COUN 6;:STAT:MEAS:ENAB 512")
-    assert int(bench.ask("*STB?")) & 1 == 0
-    bench.ask(":INIT")
-    assert int(bench.ask("*STB?")) & 1
-    assert bench.ask(":TRAC:FREE?;POIN?;FEED:CONT?;:TRAC:POIN:ACT?") == "0,96;4;NEV;4"
-    assert bench.numbers(":TRAC:DATA?") == pytest.approx([1e-4] * 4)
-    assert bench.numbers(":DATA:DATA?") == pytest.approx([1e-4] * 4)
-    assert bench.numbers(":CALC3:FORM PKPK;:CALC3:DATA?")[1] == 0.0
-    bench.ask("*RST")
-    assert bench.ask(":TRAC:POIN:ACT?") == "4"  # *RST does not touch the buffer
-    assert bench.ask(":TRAC:CLE;POIN:ACT?") == "0"
-
-
-@pytest.mark.parametrize(("border", "order"), [("NORM", ">"), ("SWAP", "<")])
-def test_binary_readings(bench: Bench, border: str, order: str) -> None:
-    bench.ask(":SOUR:VOLT 0.5;:OUTP ON;:FORM:DATA REAL,32;:FORM:ELEM VOLT,CURR")
-    reply = bench.instrument.receive(f":FORM:BORD {border};:READ?\n".encode())
-    assert reply[:2] == b"#0"
-    assert reply[-1:] == b"\n"
-    assert struct.unpack(f"{order}2f", reply[2:-1]) == pytest.approx((0.5, 5e-5))
-
-
-def test_registers_in_other_radices(bench: Bench) -> None:
-    assert bench.ask("*ESE 61;:FORM:SREG HEX;*ESE?;:FORM:SREG OCT;*ESE?;:FORM:SREG BIN;*ESE?") == (
-        "#H3D;#Q75;#B111101"
-    )
-
-
-def test_time_passes_as_the_settings_say(bench: Bench) -> None:
-    bench.ask(":SYST:AZER OFF;:SOUR:DEL 0.1;:SENS:CURR:NPLC 6;:FORM:ELEM TIME;:OUTP ON")
-    first, second = (bench.numbers(":READ?")[0] for _ in range(2))
-    assert second - first == pytest.approx(0.1 + 6 / 60)
-    bench.ask(":SYST:TIME:RES")
-    assert bench.numbers(":READ?")[0] == pytest.approx(0.2)
-
-
-def test_readings_stray_within_the_data_sheet_and_the_offset_stays() -> None:
-    offsets = []
-    for seed in range(20):
-        bench = Bench(math.inf, random=np.random.default_rng(seed))
-        bench.ask(":SOUR:VOLT:RANG 2;:SENS:CURR:PROT 1e-6;:SENS:CURR:RANG 1e-6;:OUTP ON")
-        bench.ask(":FORM:ELEM CURR;:TRIG:COUN 100")
-        readings = np.array(bench.numbers(":READ?"))
-        assert 0 < readings.std() < 5e-12
-        offsets.append(readings.mean())
-        assert bench.numbers(":READ?") != readings.tolist()
-        assert np.mean(bench.numbers(":READ?")) == pytest.approx(offsets[-1], abs=2e-12)
-    assert np.abs(offsets).max() < 300e-12 + 1e-12
-    assert np.std(offsets) > 50e-12
-
-
-def test_the_source_strays_within_the_data_sheet() -> None:
-    errors = []
-    for seed in range(20):
-        bench = Bench(random=np.random.default_rng(seed))
-        bench.ask(":SOUR:VOLT:RANG 2;:SOUR:VOLT 1;:SENS:CURR:PROT 1e-3;:OUTP ON")
-        errors.append(bench.world.reading(bench.instrument.channel).volts - 1.0)
-    assert 100e-6 < np.abs(errors).max() <= 800e-6  # 0.02 % + 600 uV

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from drivers.emulated.keithley2400 import EmulatedKeithley2400
-from drivers.emulated.world import Channel, ResistorWorld, VoltageForce
+from drivers.emulated.world import ResistorWorld, VoltageForce
 from drivers.instruments.keithley2400 import Keithley2400
-from drivers.instruments.smu import SmuLimits, SmuSetup
+from drivers.instruments.smu import SmuSetup
 from drivers.transport.memory import MemoryTransport
 from drivers.transport.scripted import ScriptedTransport
 from hil.errors import (
@@ -18,8 +18,8 @@ from hil.errors import (
     TransportTimeoutError,
     UsageError,
 )
+from tests.protocol.smus import BEYOND_LIMITS, LIMITS, lost_at, watched
 
-LIMITS = SmuLimits(volts=3.0, amps=1e-3)
 IDN = b"KEITHLEY INSTRUMENTS INC.,MODEL 2400,123,C32"
 NONE = b'0,"No error"'
 
@@ -76,29 +76,16 @@ def test_a_value_read_back_differently_is_an_error() -> None:
             Keithley2400(transport, LIMITS).source_volts(0.5, 1e-4)
 
 
-@pytest.mark.parametrize(
-    "call",
-    [
-        lambda smu: smu.source_volts(3.1, 1e-4),
-        lambda smu: smu.source_volts(1.0, 2e-3),
-        lambda smu: smu.source_volts(float("nan"), 1e-4),
-        lambda smu: smu.source_amps(-2e-3, 1.0),
-        lambda smu: smu.source_amps(1e-4, 5.0),
-        lambda smu: smu.measure_at(-3.5),
-        lambda smu: smu.sweep([0.1, 4.0]),
-    ],
-)
+@pytest.mark.parametrize("call", BEYOND_LIMITS)
 def test_what_is_outside_the_envelope_is_never_sent(call: object) -> None:
     with ScriptedTransport([]) as transport, pytest.raises(SafetyError, match="nothing was sent"):
         call(Keithley2400(transport, LIMITS))  # type: ignore[operator]
 
 
 def test_making_safe_asks_nothing_and_tries_every_step() -> None:
-    dead = TransportTimeoutError("dead")
     messages = [b":ABOR", b":SOUR:VOLT:MODE FIX", b":SOUR:CURR:MODE FIX"]
     messages += [b":SOUR:VOLT 0", b":SOUR:CURR 0", b":OUTP OFF"]
-    dialogue = [(message, dead if b"VOLT 0" in message else None) for message in messages]
-    with ScriptedTransport(dialogue) as transport:
+    with ScriptedTransport(lost_at(b"VOLT 0", messages)) as transport:
         with pytest.raises(TransportError, match="may not be safe") as caught:
             Keithley2400(transport, LIMITS).make_safe()
     assert list(caught.value.evidence["failures"]) == [":SOUR:VOLT 0"]
@@ -152,19 +139,12 @@ def test_a_list_is_a_train_of_pulses_of_known_length() -> None:
     world = instrument._meter._world
     smu.source_volts(0.0, 1e-3)
     smu.switch(True)
-    seen: list[tuple[float, float]] = []
-
-    def note(channel: Channel) -> None:
-        assert isinstance(channel.stance, VoltageForce)
-        seen.append((channel.stance.volts, world.now_seconds))
-
-    start = world.now_seconds
-    instrument.channel.on_change = note
+    steps = watched(instrument.channel, world)
     smu.sweep([1.5, 0.0, 1.5, 0.0], delay_seconds=0.25)
     aperture = 2 * 3 / 60  # two functions, with autozero, at 60 Hz
     width = 0.25 + aperture
-    assert [volts for volts, _ in seen] == [1.5, 0.0, 1.5, 0.0]
-    assert [at - start for _, at in seen] == pytest.approx([0, width, 2 * width, 3 * width])
+    assert [step.volts for step in steps] == [1.5, 0.0, 1.5, 0.0]
+    assert [step.seconds for step in steps] == pytest.approx([0, width, 2 * width, 3 * width])
 
 
 @pytest.mark.parametrize("n_levels", [0, 2501])

@@ -5,34 +5,22 @@ from __future__ import annotations
 import pytest
 
 from drivers.emulated.keithley2450 import EmulatedKeithley2450
-from drivers.emulated.world import Channel, ResistorWorld, VoltageForce
+from drivers.emulated.world import ResistorWorld, VoltageForce
 from drivers.instruments.keithley2450 import Keithley2450
-from drivers.instruments.smu import SmuLimits, SmuSetup
-from drivers.transport.memory import MemoryTransport
+from drivers.instruments.smu import SmuSetup
 from drivers.transport.scripted import ScriptedTransport
 from hil.errors import (
     ConfigurationError,
     InstrumentError,
     SafetyError,
     TransportError,
-    TransportTimeoutError,
     UsageError,
 )
+from tests.protocol.smus import BEYOND_LIMITS, LIMITS, Counting, lost_at, watched
 
-LIMITS = SmuLimits(volts=3.0, amps=1e-3)
 IDN = b"KEITHLEY INSTRUMENTS,MODEL 2450,123,1.7.12b"
 NONE = b'0,"No error;0;0 0"'
 SWITCHED = (b":OUTP 1;:OUTP?;:SYST:ERR?", b"1;" + NONE)
-
-
-class Counting(MemoryTransport):
-    """Counts the exchanges."""
-
-    n_exchanges = 0
-
-    def exchange(self, request, expect):  # type: ignore[no-untyped-def]
-        self.n_exchanges += 1
-        return super().exchange(request, expect)
 
 
 def build(load_ohms: float = 1e4) -> tuple[Keithley2450, EmulatedKeithley2450, Counting]:
@@ -85,28 +73,15 @@ def test_another_command_set_is_refused() -> None:
             Keithley2450(transport, LIMITS).prepare(SmuSetup())
 
 
-@pytest.mark.parametrize(
-    "call",
-    [
-        lambda smu: smu.source_volts(3.1, 1e-4),
-        lambda smu: smu.source_volts(1.0, 2e-3),
-        lambda smu: smu.source_volts(float("nan"), 1e-4),
-        lambda smu: smu.source_amps(-2e-3, 1.0),
-        lambda smu: smu.source_amps(1e-4, 5.0),
-        lambda smu: smu.measure_at(-3.5),
-        lambda smu: smu.sweep([0.1, 4.0]),
-    ],
-)
+@pytest.mark.parametrize("call", BEYOND_LIMITS)
 def test_what_is_outside_the_envelope_is_never_sent(call: object) -> None:
     with ScriptedTransport([]) as transport, pytest.raises(SafetyError, match="nothing was sent"):
         call(Keithley2450(transport, LIMITS))  # type: ignore[operator]
 
 
 def test_making_safe_asks_nothing_and_tries_every_step() -> None:
-    dead = TransportTimeoutError("dead")
     messages = [b":ABOR", b":SOUR:VOLT 0", b":SOUR:CURR 0", b":OUTP OFF"]
-    dialogue = [(message, dead if b"VOLT 0" in message else None) for message in messages]
-    with ScriptedTransport(dialogue) as transport:
+    with ScriptedTransport(lost_at(b"VOLT 0", messages)) as transport:
         with pytest.raises(TransportError, match="may not be safe") as caught:
             Keithley2450(transport, LIMITS).make_safe()
     assert list(caught.value.evidence["failures"]) == [":SOUR:VOLT 0"]
@@ -175,22 +150,14 @@ def test_a_list_is_a_train_of_pulses_of_known_length() -> None:
     world = instrument._sense._world
     smu.source_volts(0.0, 1e-3)
     smu.switch(True)
-    seen: list[tuple[float, float]] = []
-
-    def note(channel: Channel) -> None:
-        assert isinstance(channel.stance, VoltageForce)
-        seen.append((channel.stance.volts, world.now_seconds))
-
-    start = world.now_seconds
-    instrument.channel.on_change = note
+    steps = watched(instrument.channel, world)
     before = transport.n_exchanges
     smu.sweep([1.5, 0.0, 1.5, 0.0], delay_seconds=0.25)
     assert transport.n_exchanges == before + 1
     width = 0.001 + 0.25 + 2 * 3 / 60  # its own delay, ours, and two quantities with autozero
-    pulses = [(volts, at - start) for volts, at in seen]
-    assert [volts for volts, _ in pulses][:4] == [1.5, 0.0, 1.5, 0.0]
-    assert [at for _, at in pulses][:4] == pytest.approx([0, width, 2 * width, 3 * width])
-    assert {volts for volts, _ in pulses[4:]} == {0.0}  # off at the end, and on again at 0 V
+    assert [step.volts for step in steps][:4] == [1.5, 0.0, 1.5, 0.0]
+    assert [step.seconds for step in steps][:4] == pytest.approx([0, width, 2 * width, 3 * width])
+    assert {step.volts for step in steps[4:]} == {0.0}  # off at the end, and on again at 0 V
 
 
 def test_a_sweep_does_not_switch_an_output_on() -> None:

@@ -6,33 +6,22 @@ import pytest
 
 from drivers.emulated.keysightb2900 import EmulatedKeysightB2900
 from drivers.emulated.keysightb2900_models import B2912A
-from drivers.emulated.world import Channel, ResistorWorld, VoltageForce
+from drivers.emulated.world import ResistorWorld, VoltageForce
 from drivers.instruments.keysightb2900 import KeysightB2900, SmuB2900Setup
 from drivers.instruments.smu import SmuLimits
-from drivers.transport.memory import MemoryTransport
 from drivers.transport.scripted import ScriptedTransport
 from hil.errors import (
     ConfigurationError,
     InstrumentError,
     SafetyError,
     TransportError,
-    TransportTimeoutError,
     UsageError,
 )
+from tests.protocol.smus import Counting, lost_at, watched
 
 LIMITS = {1: SmuLimits(volts=3.0, amps=1e-3), 2: SmuLimits(volts=1.0, amps=1e-4)}
 IDN = b"Keysight Technologies,B2912A,MY123,3.4"
 NONE = b'+0,"No error"'
-
-
-class Counting(MemoryTransport):
-    """Counts the exchanges."""
-
-    n_exchanges = 0
-
-    def exchange(self, request, expect):  # type: ignore[no-untyped-def]
-        self.n_exchanges += 1
-        return super().exchange(request, expect)
 
 
 def build(load_ohms: float = 1e4) -> tuple[KeysightB2900, EmulatedKeysightB2900, Counting]:
@@ -134,11 +123,9 @@ def test_a_channel_without_limits_is_not_used(call: object) -> None:
 
 
 def test_making_safe_asks_nothing_and_tries_every_step() -> None:
-    dead = TransportTimeoutError("dead")
     messages = [b":ABOR (@2)", b":OUTP2:ON:AUTO OFF", b":SOUR2:VOLT:MODE FIX"]
     messages += [b":SOUR2:CURR:MODE FIX", b":SOUR2:VOLT 0", b":SOUR2:CURR 0", b":OUTP2 OFF"]
-    dialogue = [(message, dead if b"VOLT 0" in message else None) for message in messages]
-    with ScriptedTransport(dialogue) as transport:
+    with ScriptedTransport(lost_at(b"VOLT 0", messages)) as transport:
         with pytest.raises(TransportError, match="may not be safe") as caught:
             KeysightB2900(transport, {2: LIMITS[2]}).make_safe()
     assert list(caught.value.evidence["failures"]) == [":SOUR2:VOLT 0"]
@@ -203,18 +190,11 @@ def test_a_list_is_a_train_of_pulses_of_known_length() -> None:
     world = instrument._runner._world
     smu.source_volts(1, 0.0, 1e-3)
     smu.switch(True, [1])
-    seen: list[tuple[float, float]] = []
-
-    def note(channel: Channel) -> None:
-        assert isinstance(channel.stance, VoltageForce)
-        seen.append((channel.stance.volts, world.now_seconds))
-
-    start = world.now_seconds
-    instrument.channels[1].on_change = note
+    steps = watched(instrument.channels[1], world)
     smu.sweep({1: [1.5, 0.0, 1.5, 0.0]}, delay_seconds=0.25)
     width = 0.001 + 0.25 + 1 / 60  # its own wait, ours, and one line cycle
-    assert [volts for volts, _ in seen] == [1.5, 0.0, 1.5, 0.0]
-    assert [at - start for _, at in seen] == pytest.approx([0, width, 2 * width, 3 * width])
+    assert [step.volts for step in steps] == [1.5, 0.0, 1.5, 0.0]
+    assert [step.seconds for step in steps] == pytest.approx([0, width, 2 * width, 3 * width])
 
 
 def test_a_sweep_does_not_switch_an_output_on() -> None:

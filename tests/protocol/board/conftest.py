@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from drivers.board.driver import Board
 from tests.protocol.board.boards import AnyBoard, EmulatedBoard, FirmwareBoard, build_firmware
+from tests.protocol.board.hosts import Disturbed, armed
 
 MakeBoard = Callable[..., AnyBoard]
 
@@ -43,3 +45,15 @@ def make_board(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[MakeB
 def board(make_board: MakeBoard) -> AnyBoard:
     """A board as it powers up."""
     return make_board()
+
+
+@pytest.fixture
+def line(board: AnyBoard) -> Disturbed:
+    """A line to the board that can lose what goes over it."""
+    return Disturbed(board.transport)
+
+
+@pytest.fixture
+def host(board: AnyBoard, line: Disturbed) -> Board:
+    """Configured and armed."""
+    return armed(line, board.advance)

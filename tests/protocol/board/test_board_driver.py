@@ -1,4 +1,4 @@
-"""The driver: exchanges, chunks, errors, lost replies; on both boards."""
+"""The driver at work: runs, chunks, errors; on both boards."""
 
 from __future__ import annotations
 
@@ -7,88 +7,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from drivers.board.blocks import definite
-from drivers.board.codec import Phase, RunReply
+from drivers.board.codec import Phase
 from drivers.board.conversion import Converter
 from drivers.board.driver import Board
-from drivers.board.settings import BoardSettings
 from drivers.emulated.shboard import ShBoard
 from drivers.emulated.shboard_hardware import Geometry
 from drivers.emulated.shboard_toy import ToyHardware
-from drivers.transport import failures
-from drivers.transport.interface import Expect, Framing, Transport
+from drivers.transport.interface import Expect
 from drivers.transport.memory import MemoryTransport
-from drivers.transport.scripted import ScriptedTransport
-from hil.errors import (
-    ConfigurationError,
-    InstrumentError,
-    ProgramError,
-    ProtocolError,
-    SafetyError,
-    TransportTimeoutError,
-    UsageError,
-)
+from hil.errors import InstrumentError, ProtocolError, SafetyError, UsageError
 from tests.protocol.board.boards import AnyBoard, FirmwareBoard, build_firmware
 from tests.protocol.board.conftest import MakeBoard
-
-SETTINGS = BoardSettings(
-    input_limit=30000, nudge_limit=20000, program_limit=1000, pulse_limit=3, level_codes=(500, 600)
-)
-FREE = [Phase("A", read=True)]
-PAIR = [Phase("A", -1, read=True), Phase("B", +1, read=True, compare=True)]
-
-
-class Disturbed:
-    """A transport that counts exchanges and can lose a request or a reply."""
-
-    def __init__(self, inner: Transport) -> None:
-        self.inner = inner
-        self.sent: list[bytes] = []
-        self.lose_request = self.lose_reply = False
-        self.spoil = False
-
-    @property
-    def address(self) -> str:
-        return "disturbed"
-
-    def exchange(self, request: bytes, expect: Expect) -> bytes:
-        self.sent.append(request)
-        lost, self.lose_request = self.lose_request, False
-        if lost:
-            raise failures.late(self.address, request, b"", 1.0)
-        reply = self.inner.exchange(request, expect)
-        lost, self.lose_reply = self.lose_reply, False
-        if lost and expect.framing is not Framing.NOTHING:
-            raise failures.late(self.address, request, b"", 1.0)
-        if self.spoil:
-            self.spoil = False
-            return reply[:-1] + bytes([reply[-1] ^ 1])
-        return reply
-
-    def clear(self) -> None:
-        self.inner.clear()
-
-    def close(self) -> None:
-        self.inner.close()
-
-
-@pytest.fixture
-def line(board: AnyBoard) -> Disturbed:
-    return Disturbed(board.transport)
-
-
-@pytest.fixture
-def host(board: AnyBoard, line: Disturbed) -> Board:
-    """Configured and armed."""
-    made = Board(line, board.advance)
-    made.configure(SETTINGS)
-    made.arm()
-    line.sent.clear()
-    return made
-
-
-def codes(n: int, width: int, seed: int = 0, reach: int = 900) -> np.ndarray:
-    return np.random.default_rng(seed).integers(-reach, reach, (n, width)).astype(np.int16)
+from tests.protocol.board.hosts import FREE, PAIR, Disturbed, armed, codes, votes_of
 
 
 def free_volts(inputs: np.ndarray) -> np.ndarray:
@@ -146,11 +76,6 @@ def test_a_batch_larger_than_the_queue_goes_in_pieces(host: Board, line: Disturb
     host.run(FREE, inputs)
     part = host.rerun(FREE, [], np.arange(3))
     assert (part.readings == free.readings[:3]).all()
-
-
-def votes_of(reply: RunReply) -> np.ndarray:
-    assert reply.votes is not None
-    return reply.votes
 
 
 def test_closing_makes_safe(board: AnyBoard, host: Board, line: Disturbed) -> None:
@@ -237,81 +162,11 @@ def test_a_spoiled_reply_is_a_protocol_error(host: Board, line: Disturbed) -> No
         host.run(FREE, codes(2, 4))
 
 
-# --- pulses -----------------------------------------------------------------------------------
-
-
-def weight_of_first_column(host: Board) -> list[int]:
-    """Weights of the four devices at node 0, each by an input of its own."""
-    return host.run(FREE, (256 * np.eye(4)).astype(np.int16)).readings[:, 0, 0].tolist()
-
-
-def first_column(values: list[int]) -> np.ndarray:
-    counts = np.zeros((4, 5), np.int64)
-    counts[:, 0] = values
-    return counts.reshape(-1)
-
-
-def test_pulses_arrive(host: Board) -> None:
-    host.pulse(first_column([1, -2, 3, 0]))
-    host.pulse(first_column([0, 0, -1, 1]))
-    host.pulse(np.zeros(20, np.int8))
-    assert weight_of_first_column(host) == [65, 62, 66, 65]
-
-
-@pytest.mark.parametrize("count", [4, -4, 127, -128])
-def test_more_pulses_than_the_limit_are_not_sent(host: Board, line: Disturbed, count: int) -> None:
-    with pytest.raises(SafetyError, match="the limit is 3"):
-        host.pulse(first_column([count, 0, 0, 0]).astype(np.int8))
-    assert line.sent == []
-
-
-def test_a_lost_reply_is_resolved_without_repeating(host: Board, line: Disturbed) -> None:
-    line.lose_reply = True
-    host.pulse(first_column([3, 0, 0, 0]))
-    assert line.sent[0].startswith(b":PULS:EXEC?")
-    assert line.sent[1:] == [b"", b":PULS:LAST?"]
-    assert weight_of_first_column(host) == [67, 64, 64, 64]
-    host.pulse(first_column([3, 0, 0, 0]))
-    assert weight_of_first_column(host) == [70, 64, 64, 64]
-
-
-def test_a_lost_request_is_reported_and_not_repeated(host: Board, line: Disturbed) -> None:
-    line.lose_request = True
-    with pytest.raises(ProgramError, match="none of 3 programming pulses was applied") as caught:
-        host.pulse(first_column([3, 0, 0, 0]))
-    assert caught.value.evidence["applied"] == 0
-    assert sum(b"PULS:EXEC" in request for request in line.sent) == 1
-    assert weight_of_first_column(host) == [64, 64, 64, 64]
-    host.pulse(first_column([3, 0, 0, 0]))
-    assert weight_of_first_column(host) == [67, 64, 64, 64]
-
-
-def test_pulses_cut_short_say_how_many_were_applied(make_board: MakeBoard) -> None:
-    board = make_board(opens_after=4)
-    host = Board(board.transport, board.advance)
-    host.configure(SETTINGS)
-    host.arm()
-    with pytest.raises(ProgramError, match="4 of 6 programming pulses were applied") as caught:
-        host.pulse(first_column([3, 3, 0, 0]))
-    assert caught.value.evidence["applied"] == 4
-
-
 def test_a_run_cut_short_is_an_error(make_board: MakeBoard) -> None:
     board = make_board(opens_after=2)
-    host = Board(board.transport, board.advance)
-    host.configure(SETTINGS)
-    host.arm()
+    host = armed(Disturbed(board.transport), board.advance)
     with pytest.raises(InstrumentError, match="interlock opened meanwhile"):
         host.run(FREE, codes(3, 4))
-
-
-def test_the_sequence_goes_on_in_a_new_session(board: AnyBoard, host: Board) -> None:
-    host.pulse(first_column([1, 0, 0, 0]))
-    other = Board(board.transport, board.advance)
-    other.configure(SETTINGS)
-    other.arm()
-    other.pulse(first_column([1, 0, 0, 0]))
-    assert weight_of_first_column(other) == [66, 64, 64, 64]
 
 
 def test_it_recovers_from_a_message_cut_off(board: AnyBoard, host: Board, line: Disturbed) -> None:
@@ -319,120 +174,6 @@ def test_it_recovers_from_a_message_cut_off(board: AnyBoard, host: Board, line: 
     host.session.recover()
     assert host.session.errors() == [(-161, "Invalid block data")]
     host.run(FREE, codes(1, 4))
-
-
-# --- opening and configuring ------------------------------------------------------------------
-
-
-CAPABILITIES = (
-    b"PROT=1.2,IN=4,OUT=2,NODE=5,DEV=20,ARR=1,DACB=16,DACR=5000000,NUDB=16,NUDR=100,"
-    b"ADCB=16,ADCR=5000000,PRGB=12,PRGR=5000000,COMP=0,SCH=5,QUE=8,MSG=512,NEW=1"
-)
-
-
-def opening(capabilities: bytes = CAPABILITIES) -> list[tuple[bytes, bytes | Exception | None]]:
-    return [
-        (b"", None),
-        (b"*IDN?", b"MAKER,SHBOARD,7,2.0"),
-        (b"*CLS", None),
-        (b":CAP?", capabilities),
-        (b":CAP:ARR? 0", b"0,4,5"),
-        (b":PULS:LAST?", b"41,6,6"),
-    ]
-
-
-def test_every_byte_of_a_session() -> None:
-    pulses = np.zeros(20, np.int8)
-    pulses[4] = -1
-    script = [
-        *opening(),
-        (
-            b"*RST;:LIM:INP 9;:LIM:NUDG 8;:LIM:PROG 7;:LIM:PULS 1;:DEAD 5000;:TIM:SETT 100;"
-            b":TIM:ACQ 20;:COMP:DEAD 0;:PROG:SCH GATE;:PROG:LEV 5,6;:PROG:GATE 7,7;:PROG:WIDT 10\n"
-            b":LIM:INP?;:LIM:NUDG?;:LIM:PROG?;:LIM:PULS?;:DEAD?;:TIM:SETT?;:TIM:ACQ?;:COMP:DEAD?;"
-            b":PROG:SCH?;:PROG:LEV?;:PROG:GATE?;:PROG:WIDT?;:SYST:ERR?",
-            b'9;8;7;1;5000;100;20;0;GATE;5,6;7,7;10;0,"No error"',
-        ),
-        (b":ARM\n:SYST:ERR?", b'0,"No error"'),
-        (
-            b":PULS:EXEC? " + definite(b"\x2a\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0\xff" + b"\0" * 15),
-            b"0,42,1",
-        ),
-        (b"\n:SAFE", None),
-    ]
-    with ScriptedTransport(script) as transport:
-        board = Board(transport, lambda _: None)
-        settings = BoardSettings(9, 8, 7, 1, scheme="GATE", level_codes=(5, 6), gate_codes=(7, 7))
-        board.configure(settings)
-        board.arm()
-        board.pulse(pulses)
-        board.close()
-    assert board.capability.schemes == ("HALF", "GATE")
-    assert transport.closed
-
-
-def test_a_setting_that_reads_back_differently_is_refused() -> None:
-    wanted = [value for _, value in SETTINGS.pairs()]
-    transport = ScriptedTransport(opening())
-    board = Board(transport, lambda _: None)
-    write = ";".join(["*RST", *(f":{header} {value}" for header, value in SETTINGS.pairs())])
-    query = ";".join([*(f":{header}?" for header, _ in SETTINGS.pairs()), ":SYST:ERR?"])
-    reply = ";".join(["29999", *wanted[1:], '0,"No error"'])
-    transport._lines.append((f"{write}\n{query}".encode(), reply.encode()))
-    with pytest.raises(InstrumentError, match="read back"):
-        board.configure(SETTINGS)
-
-
-@pytest.mark.parametrize(
-    ("capabilities", "error", "text"),
-    [
-        (CAPABILITIES.replace(b"PROT=1.2", b"PROT=2.0"), InstrumentError, "protocol 2.0"),
-        (CAPABILITIES.replace(b"QUE=8,", b""), ProtocolError, "QUE"),
-        (CAPABILITIES.replace(b"IN=4", b"IN=four"), ProtocolError, "IN"),
-    ],
-)
-def test_boards_it_cannot_drive(capabilities: bytes, error: type[Exception], text: str) -> None:
-    transport = ScriptedTransport(opening(capabilities))
-    with pytest.raises(error, match=text):
-        Board(transport, lambda _: None)
-    assert transport.closed
-
-
-def test_another_instrument_is_left_alone() -> None:
-    script = [(b"", None), (b"*IDN?", b"KEITHLEY INSTRUMENTS INC.,MODEL 2400,1,C30")]
-    with ScriptedTransport(script) as transport:
-        with pytest.raises(InstrumentError, match="MODEL 2400"):
-            Board(transport, lambda _: None)
-    assert transport.closed
-
-
-def test_a_board_that_does_not_answer() -> None:
-    with ScriptedTransport([(b"", None), (b"*IDN?", None)]) as transport:
-        with pytest.raises(TransportTimeoutError):
-            Board(transport, lambda _: None)
-    assert transport.closed
-
-
-def test_a_dead_man_time_shorter_than_a_message_is_refused(board: AnyBoard) -> None:
-    host = Board(board.transport, board.advance, bytes_per_second=100.0)
-    with pytest.raises(ConfigurationError, match=r"shorter than the 5\.1 s"):
-        host.configure(SETTINGS)
-
-
-def test_settings_beyond_what_the_board_has_are_refused(board: AnyBoard) -> None:
-    host = Board(board.transport, board.advance)
-    with pytest.raises(InstrumentError, match="Data out of range"):
-        host.configure(BoardSettings(40000, 1))
-
-
-def test_boards_without_comparators_are_not_asked() -> None:
-    with ScriptedTransport(opening()) as transport:
-        board = Board(transport, lambda _: None)
-        with pytest.raises(UsageError, match="no comparators"):
-            board.run(PAIR, codes(1, 4), [codes(1, 2)])
-
-
-# --- conversion -------------------------------------------------------------------------------
 
 
 def test_levels_and_codes() -> None:
@@ -451,9 +192,6 @@ def test_levels_and_codes() -> None:
     assert calibrated.levels(np.array([[10, 10]], np.int16)) == pytest.approx(levels)
 
 
-# --- the size of a real one -------------------------------------------------------------------
-
-
 def test_a_board_of_130_inputs_on_a_pseudo_terminal(tmp_path: Path) -> None:
     """Blocks of many kilobytes, the same as in process; 32 examples take three exchanges."""
     flags = ["-DSHB_INPUTS=130", "-DSHB_OUTPUTS=20", "-DSHB_NODES=52", "-DSHB_N_ARRAYS=1"]
@@ -466,10 +204,7 @@ def test_a_board_of_130_inputs_on_a_pseudo_terminal(tmp_path: Path) -> None:
         found = []
         for transport in (real.transport, MemoryTransport(emulated)):
             line = Disturbed(transport)
-            host = Board(line, real.advance)
-            host.configure(SETTINGS)
-            host.arm()
-            line.sent.clear()
+            host = armed(line, real.advance)
             host.run(FREE, codes(32, 130))
             host.pulse(codes(1, 6760, reach=3)[0])
             found.append(host.rerun(PAIR, [codes(32, 20, seed=1)]))

@@ -9,7 +9,7 @@ import pytest
 
 from hil.energy import ResistorEnergy
 from hil.errors import UsageError
-from hil.rules import _Pulses
+from hil.pulsing import Pulses
 from hil.substrate import Substrate, SubstrateSpec
 from hil.topology import Crossbar, Topology
 
@@ -47,14 +47,14 @@ class Counting:
         self.counts.append(counts)
 
 
-def applied(pulses: _Pulses, substrate: Counting, wish: np.ndarray, factors: list[float]) -> None:
+def applied(pulses: Pulses, substrate: Counting, wish: np.ndarray, factors: list[float]) -> None:
     pulses.apply(cast(Substrate, substrate), wish, factors)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_pulses_follow_the_sum_of_all_wishes(dtype: type) -> None:
     rng = np.random.default_rng(0)
-    pulses, substrate = _Pulses(), Counting()
+    pulses, substrate = Pulses(), Counting()
     factors = [-2e-7, 3e-7]
     wished = np.zeros(N)
     for _ in range(200):
@@ -73,7 +73,7 @@ def test_pulses_follow_the_sum_of_all_wishes(dtype: type) -> None:
 
 def test_most_batches_pulse_few_devices() -> None:
     """Places on either side of the bounds of what is looked at together."""
-    pulses, substrate = _Pulses(), Counting()
+    pulses, substrate = Pulses(), Counting()
     wish = np.zeros(N, np.float32)
     at = np.array([0, 1023, 1024, 2047, 2999, 3000, 3999])
     wish[at] = np.array([1.5, -1.5, 2.5, -3.5, 1.2, -1.2, 7.9])
@@ -84,7 +84,7 @@ def test_most_batches_pulse_few_devices() -> None:
 
 
 def test_wishes_beyond_the_window_are_cut() -> None:
-    pulses, substrate = _Pulses(), Counting()
+    pulses, substrate = Pulses(), Counting()
     wish = np.zeros(N, np.float32)
     wish[[5, 7]] = 1e30, -1e30
     applied(pulses, substrate, wish, [1.0, 1.0])
@@ -97,7 +97,7 @@ def test_wishes_beyond_the_window_are_cut() -> None:
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_wishes_that_are_not_finite_are_refused(value: float) -> None:
-    pulses, substrate = _Pulses(), Counting()
+    pulses, substrate = Pulses(), Counting()
     wish = np.zeros(N, np.float32)
     wish[3500] = value
     with pytest.raises(UsageError, match="not finite"):
@@ -106,7 +106,7 @@ def test_wishes_that_are_not_finite_are_refused(value: float) -> None:
 
 
 def test_memory_of_another_precision_is_taken_on() -> None:
-    pulses, substrate = _Pulses(), Counting()
+    pulses, substrate = Pulses(), Counting()
     kept = np.full(N, 0.75 * PULSE)
     kept.flags.writeable = False
     pulses.recall({"remainder": kept})
