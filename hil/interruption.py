@@ -1,17 +1,66 @@
 """Stopping on request: SIGINT and SIGTERM become a question asked between batches.
 
 The first signal asks for a stop after the batch in progress, so that the run can be resumed to
-the bit.  A second one does not wait: it raises KeyboardInterrupt where the program is.
+the bit.  A second one does not wait: it raises KeyboardInterrupt where the program is.  What must
+not be broken off at all, such as the way of a bench to safety, defers them.
 """
 
 from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType, TracebackType
-from typing import Self
+from typing import Any, Self, TypeAlias
 
-__all__ = ["StopRequests"]
+__all__ = ["StopRequests", "deferred_signals", "interrupt_politely"]
+
+Handler: TypeAlias = Callable[[int, FrameType | None], Any]
+
+
+def _polite_signals() -> tuple[signal.Signals, ...]:
+    """Requests to stop: a closed terminal asks too, where the system has such a signal."""
+    names = ("SIGINT", "SIGTERM", "SIGHUP")
+    return tuple(getattr(signal, name) for name in names if hasattr(signal, name))
+
+
+def _install(handler: Handler) -> dict[int, Any]:
+    """Handle the requests; those that are ignored (``nohup``) stay so.
+
+    Returns:
+        What handled them before; empty outside the main thread, which gets no signals.
+    """
+    before: dict[int, Any] = {}
+    if threading.current_thread() is threading.main_thread():
+        for number in _polite_signals():
+            # None: handled by code that is not Python's, which cannot be put back.
+            if signal.getsignal(number) not in (signal.SIG_IGN, None):
+                before[number] = signal.signal(number, handler)
+    return before
+
+
+def interrupt_politely() -> None:
+    """From now on every request to stop unwinds as Ctrl-C does, so that all is cleaned up."""
+    _install(signal.default_int_handler)
+
+
+@contextmanager
+def deferred_signals() -> Iterator[None]:
+    """Requests to stop wait until the block has ended, then take effect as they would have.
+
+    Those that came in the block take effect in their order, until one raises.  Outside the main
+    thread, which gets none, nothing is deferred.
+    """
+    noted: list[int] = []
+    before = _install(lambda number, _: noted.append(number))
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for number in noted:
+            signal.raise_signal(number)
 
 
 class StopRequests:
@@ -20,12 +69,10 @@ class StopRequests:
     def __init__(self) -> None:
         self.requested = False
         self._patient = True
-        self._before: dict[int, signal._HANDLER] = {}
+        self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Self:
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._before[number] = signal.signal(number, self._note)
+        self._before = _install(self._note)
         return self
 
     def __exit__(

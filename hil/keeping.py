@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -16,12 +17,14 @@ from hil.substrate import (
     CountsWrites,
     KeepsState,
     LoadsConductance,
+    ProgramsConductance,
     ReadsConductance,
     Substrate,
 )
 from hil.training import Evaluation
 
 __all__ = [
+    "Restored",
     "close_folder",
     "configuration_digest",
     "finite",
@@ -52,16 +55,19 @@ def open_folder(experiment: Experiment, folder: RunFolder) -> None:
     folder.write_config(dump_toml(experiment.config))
     if checkpoint is not None:
         if not folder.has_array("initial/conductance_siemens"):
-            _write_start(experiment, folder)
-        _restore(experiment, checkpoint)
+            # Where conductances cannot be loaded, nobody knows any more where they began.
+            _write_start(experiment, folder, isinstance(experiment.substrate, LoadsConductance))
+        restored = _restore(experiment, checkpoint)
         folder.event("resume", epoch=experiment.trainer.place.epoch)
+        if restored is not None:
+            folder.event("restored", **asdict(restored))
         return
     folder.event("start", seed=experiment.config.seed, threads=experiment.config.threads)
-    _write_start(experiment, folder)
+    _write_start(experiment, folder, as_made=True)
 
 
-def _write_start(experiment: Experiment, folder: RunFolder) -> None:
-    """Begin ``arrays.h5`` anew; the substrate must be as it was made."""
+def _write_start(experiment: Experiment, folder: RunFolder, as_made: bool) -> None:
+    """Begin ``arrays.h5`` anew, with start conductances if the substrate is as it was made."""
     folder.drop_arrays()
     topology = experiment.substrate.spec.topology
     folder.write_arrays(
@@ -73,7 +79,7 @@ def _write_start(experiment: Experiment, folder: RunFolder) -> None:
     )
     if experiment.drawn:
         folder.write_arrays("chip", experiment.drawn)
-    if isinstance(experiment.substrate, ReadsConductance):
+    if as_made and isinstance(experiment.substrate, ReadsConductance):
         start = experiment.substrate.read_conductance()
         folder.write_arrays("initial", {"conductance_siemens": start})
 
@@ -101,24 +107,71 @@ def substrate_arrays(substrate: Substrate) -> Arrays:
     return arrays
 
 
-def load_substrate(substrate: Substrate, arrays: Mapping[str, np.ndarray[Any, Any]]) -> None:
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """Devices that were found elsewhere than they were left, and programmed back.
+
+    Attributes:
+        devices: how many.
+        farthest_siemens: the largest deviation found; 0 if none was far enough to be programmed.
+        tolerance_siemens: deviations up to this one are left.
+    """
+
+    devices: int
+    farthest_siemens: float
+    tolerance_siemens: float
+
+
+def load_substrate(
+    substrate: Substrate, arrays: Mapping[str, np.ndarray[Any, Any]]
+) -> Restored | None:
     """Let a substrate go on from what :func:`substrate_arrays` gave.
+
+    Real devices may have been used or have drifted since: where conductances cannot be loaded
+    they are read again, and devices that deviate by more than half a pulse and four times the
+    error of a reading are brought back by pulses.
+
+    Returns:
+        What was brought back; None where conductances are loaded, or cannot be read.
 
     Raises:
         KeyError: conductances or write counts are missing.
         UsageError: an array is missing or does not fit.
+        ProgramError: devices cannot be brought back.
     """
+    restored = None
     if isinstance(substrate, LoadsConductance):
         substrate.load_conductance(arrays["conductance_siemens"])
     if isinstance(substrate, CountsWrites):
         substrate.load_write_counts(arrays["write_counts"])
+    if isinstance(substrate, ReadsConductance) and not isinstance(substrate, LoadsConductance):
+        # After the counts, so that pulses for this are counted too.
+        restored = _bring_back(substrate, arrays["conductance_siemens"])
     # Last, because it knows better where devices stand that cannot be loaded exactly.
     if isinstance(substrate, KeepsState):
         state = {n.removeprefix(_STATE): v for n, v in arrays.items() if n.startswith(_STATE)}
         substrate.load_state(state)
+    return restored
 
 
-def _restore(experiment: Experiment, checkpoint: Checkpoint) -> None:
+def _bring_back(substrate: ReadsConductance, kept_siemens: np.ndarray[Any, Any]) -> Restored | None:
+    if not isinstance(substrate, ProgramsConductance) or not isinstance(substrate, Substrate):
+        return None
+    spec = substrate.spec
+    shape = (spec.topology.n_devices,)
+    if kept_siemens.shape != shape or not np.all(np.isfinite(kept_siemens)):
+        raise UsageError(f"conductances of shape {kept_siemens.shape} are no {shape} numbers")
+    target = np.clip(np.asarray(kept_siemens, np.float64), *spec.window_siemens)
+    tolerance = 0.5 * spec.pulse_siemens + 4.0 * spec.read_siemens
+    apart = np.abs(substrate.read_conductance() - target)
+    far = apart > tolerance
+    if not far.any():
+        return Restored(0, 0.0, tolerance)
+    substrate.program_conductance(target, tolerance)
+    return Restored(int(np.count_nonzero(far)), float(apart.max()), tolerance)
+
+
+def _restore(experiment: Experiment, checkpoint: Checkpoint) -> Restored | None:
     trainer = experiment.trainer
     arrays = checkpoint.arrays
     if checkpoint.values.get("config_sha256") != configuration_digest(experiment.config):
@@ -128,7 +181,7 @@ def _restore(experiment: Experiment, checkpoint: Checkpoint) -> None:
         )
     try:
         trainer.restore(checkpoint.values["place"])
-        load_substrate(experiment.substrate, arrays)
+        restored = load_substrate(experiment.substrate, arrays)
         trainer.rule.recall(
             {n.removeprefix(_RULE): v for n, v in arrays.items() if n.startswith(_RULE)}
         )
@@ -136,6 +189,7 @@ def _restore(experiment: Experiment, checkpoint: Checkpoint) -> None:
         raise RunFolderError(
             f"the checkpoint is damaged ({error}); remove checkpoint.h5 to start anew"
         ) from error
+    return restored
 
 
 def configuration_digest(config: ExperimentConfig) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -27,8 +27,13 @@ class Model(BaseModel):
             for name, value in values.items():
                 field = cls.model_fields.get(name)
                 parts = value if isinstance(value, list | tuple) else (value,)
-                if field is None or field.annotation is bool:
+                if field is None or _takes_truth(field.annotation):
                     continue
                 if any(isinstance(part, bool) for part in parts):
                     raise ValueError(f"{name}: expected a number or text, not true or false")
         return values
+
+
+def _takes_truth(annotation: Any) -> bool:
+    """Whether true and false are among what a field holds, itself or in a tuple."""
+    return annotation is bool or any(_takes_truth(part) for part in get_args(annotation))

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from drivers.bench.config import BenchConfig
 from hil.arrays import AnyArray
+from hil.bench.opening import check_reach
+from hil.bench.reaching import Reach, wire_logged
 from hil.composition import Experiment, ExperimentConfig, build, resolve
 from hil.errors import RunFolderError, UsageError
 from hil.interruption import StopRequests
 from hil.keeping import (
     close_folder,
-    finite,
-    load_substrate,
     open_folder,
     save,
     substrate_arrays,
     summarise,
 )
+from hil.loading import check_final, evaluate_run, kept_config, load_run
 from hil.record import RunFolder
 from hil.training import Progress
 from hil.wires import wire_bias
@@ -28,6 +32,9 @@ __all__ = ["Listener", "RunResult", "evaluate_run", "kept_config", "load_run", "
 
 _CHECKPOINT_SECONDS = 60.0
 """Training time between checkpoints within an epoch, so that a crash loses little."""
+
+_TRAINING_PER_SAVING = 10.0
+"""Least ratio of training to saving, where saving means reading real devices."""
 
 Overrides = Mapping[str, Any]
 
@@ -75,6 +82,8 @@ def train_run(
     resume: bool = False,
     listener: Listener | None = None,
     kept: Mapping[str, AnyArray] | None = None,
+    reach: Reach | None = None,
+    wire_log: bool = False,
 ) -> RunResult:
     """Train, evaluate the final conductances and record everything.
 
@@ -90,26 +99,56 @@ def train_run(
         listener: told of progress.
         kept: what was drawn for an earlier chip, see :func:`hil.composition.build`; a folder to
             resume has its own.
+        reach: the way to a bench's instruments, see :func:`hil.composition.build`.
+        wire_log: write every message to and from them to ``wire.jsonl`` in the folder.
 
     Raises:
         RunFolderError: the folder is taken, in use, cannot be written to, or belongs to another
             configuration.
         ConfigurationError: the experiment cannot be built.
         DataError: the data cannot be loaded.
+        HilError: a bench failed; it was made safe.
         KeyboardInterrupt: a second signal came before the first one was honoured.
     """
+    if wire_log and (out is None or reach is None):
+        raise UsageError(
+            "--wire-log keeps the messages of a bench in the run folder; name one with --out DIR, "
+            "and say --energise or --emulated"
+        )
     if out is None:
         if resume:
             raise UsageError("to resume, name the run folder with --out DIR")
-        with build(_settled(config), data_directory, kept) as experiment:
+        with build(_settled(config), data_directory, kept, reach) as experiment:
             return RunResult(_train(experiment, None, listener))
     folder = RunFolder(Path(out))
     with folder.reserved():
         chosen, finished = _claim(folder, config, resume)
         if finished is not None:
             return RunResult(finished, already_finished=True)
-        with build(chosen, data_directory, _chip(folder) or kept) as experiment:
+        check_reach(chosen.substrate, reach)
+        with (
+            _logged(reach, folder, wire_log) as way,
+            build(chosen, data_directory, _chip(folder) or kept, way) as experiment,
+        ):
             return RunResult(_train(experiment, folder, listener))
+
+
+@contextmanager
+def _logged(reach: Reach | None, folder: RunFolder, wanted: bool) -> Iterator[Reach | None]:
+    """The instruments, with all messages on record if that is wanted.
+
+    A run that never began leaves none, so that the corrected command finds the folder empty.
+    """
+    if reach is None or not wanted:
+        yield reach
+        return
+    path = folder.path / "wire.jsonl"
+    try:
+        with wire_logged(reach, path) as way:
+            yield way
+    finally:
+        if folder.read_config() is None:
+            path.unlink(missing_ok=True)
 
 
 def _chip(folder: RunFolder) -> Mapping[str, AnyArray]:
@@ -163,7 +202,7 @@ def _claim(
     summary = folder.read_summary()
     if summary is None or summary.get("status") != "finished":
         return before, None
-    folder.read_array("final/conductance_siemens")
+    check_final(folder, before)
     wrong = [name for name in _FIGURES if not isinstance(summary.get(name), int | float | None)]
     if wrong or not _FIGURES <= summary.keys():
         raise RunFolderError(
@@ -218,17 +257,21 @@ def _learn(
 ) -> bool:
     """Train until the end, which is True, or until a stop is requested."""
     place = experiment.trainer.place
-    saved = place.seconds
+    saved, pause = place.seconds, _CHECKPOINT_SECONDS
+    is_bench = isinstance(experiment.config.substrate, BenchConfig)
     for progress in experiment.steps():
         if listener is not None:
             listener.progressed(progress, place.examples, place.seconds)
         if progress.epoch_done and folder is not None:
             _log_epoch(folder, progress, place.seconds)
         halted = stop.requested and progress.fraction < 1.0
-        due = progress.epoch_done or place.seconds - saved > _CHECKPOINT_SECONDS
+        due = progress.epoch_done and (not is_bench or progress.fraction == 1.0)
+        due = due or place.seconds - saved > pause
         if folder is not None and (halted or due):
-            saved = place.seconds
+            saved, started = place.seconds, time.perf_counter()
             save(experiment, folder)
+            spent = time.perf_counter() - started
+            pause = max(_CHECKPOINT_SECONDS, _TRAINING_PER_SAVING * spent)
         if halted:
             return False
     return True
@@ -259,60 +302,3 @@ def _log_epoch(folder: RunFolder, progress: Progress, seconds: float) -> None:
         skipped_examples=progress.skipped,
         train_seconds=seconds,
     )
-
-
-def load_run(path: Path | str, data_directory: Path | None = None) -> Experiment:
-    """The experiment of a finished run with its final conductances.
-
-    Raises:
-        RunFolderError: not a run folder, or the run has not finished.
-        DataError: the data cannot be loaded.
-    """
-    folder = RunFolder(Path(path))
-    text = kept_config(folder)
-    folder.read_array("final/conductance_siemens")
-    final = folder.read_group("final")
-    config = resolve(text=text, source=str(folder.path / "config.toml"))
-    experiment = build(config, data_directory, folder.read_chip())
-    try:
-        load_substrate(experiment.substrate, final)
-    except (KeyError, UsageError) as error:
-        experiment.substrate.close()
-        raise RunFolderError(
-            f"the conductances in {path} do not fit its configuration ({error}); "
-            "config.toml or arrays.h5 was changed since",
-            path=str(path),
-        ) from error
-    return experiment
-
-
-def kept_config(folder: RunFolder) -> str:
-    """The configuration (TOML) that a run folder keeps.
-
-    Raises:
-        RunFolderError: it has none.
-    """
-    text = folder.read_config()
-    if text is None:
-        raise RunFolderError(
-            f"{folder.path} is not a run folder: it has no config.toml; name a folder that "
-            "`hil train --out` made",
-            path=str(folder.path),
-        )
-    return text
-
-
-def evaluate_run(path: Path | str, data_directory: Path | None = None) -> dict[str, Any]:
-    """Errors of a finished run's conductances, evaluated anew.
-
-    Raises:
-        RunFolderError: see :func:`load_run`.
-        DataError: see :func:`load_run`.
-    """
-    with load_run(path, data_directory) as experiment:
-        test, train = experiment.evaluate()
-    return {
-        "test_error_percent": finite(test.error_percent),
-        "train_error_percent": finite(train.error_percent),
-        "unsettled_test_examples": test.unsettled,
-    }

@@ -91,10 +91,13 @@ class InstrumentConfig(Model):
 class EnvelopeConfig(Model):
     """What a device may ever see; everything else follows from it and is refused before I/O."""
 
-    read_volts: Positive = Field(description="Across a device in phases and when it is read.")
-    program_volts: Positive = Field(description="Across a device that is programmed.")
+    read_volts: Positive = Field(
+        description="Across a device in phases and when it is read, errors of sources included."
+    )
+    program_volts: Positive = Field(description="Likewise across a device that is programmed.")
     half_select_volts: Positive = Field(
-        description="Across a device that is not meant, while another one is programmed."
+        description="Likewise across a device that is not meant, while another one is programmed; "
+        "it leaves devices as they are, so that phases and readings must not bring more."
     )
     source_amps: Positive = Field(description="Out of one source, in phases and readings.")
     program_amps: Positive = Field(description="Out of one source while programming.")
@@ -159,7 +162,10 @@ class AccessConfig(Model):
     third: str | None = Field(default=None, description="For V/3: other rows.")
     two_thirds: str | None = Field(default=None, description="For V/3: other columns.")
     read_volts: Positive = Field(default=0.1, description="Across a device that is read.")
-    read_amps: Positive = Field(default=1e-3, description="Compliance of readings.")
+    read_amps: Positive = Field(
+        default=1e-3,
+        description="Compliance of readings; at least 1.05 times what a line of devices draws.",
+    )
     read_siemens: NotNegative = Field(
         default=0.0, description="Rms error of one reading of a conductance."
     )
@@ -178,7 +184,8 @@ class ProgrammingConfig(Model):
     width_seconds: Annotated[float, Field(ge=1e-6, le=1.0)] = Field(description="Of a pulse.")
     limit_amps: Positive = Field(default=1e-3, description="Compliance of the sources.")
     most_pulses: Annotated[int, Field(ge=1, le=127)] = Field(
-        default=127, description="A device and update; what is asked beyond is not applied."
+        default=127,
+        description="A device gets in one exchange; more are sent in further ones.",
     )
     budget_pulses: Annotated[int, Field(ge=1, le=10**12)] = Field(
         default=10**7, description="A device and session; programming stops there."

@@ -3,34 +3,28 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from drivers.bench.envelope import half_select_volts, phase_drop_volts
+from drivers.bench.consistency_levels import wrong_levels
+from drivers.bench.consistency_names import (
+    CHANNELS,
+    is_channel,
+    is_model,
+    listed,
+    repeated,
+    source_channels,
+    split_channel,
+)
 
 if TYPE_CHECKING:
-    from drivers.bench.config import BenchConfig, InstrumentConfig
+    from drivers.bench.config import AccessConfig, BenchConfig, SmuPhasesConfig
 
-__all__ = ["CHANNELS", "check_bench", "split_channel"]
-
-CHANNELS: dict[str, tuple[str, ...]] = {
-    "keithley2400": ("",),
-    "keithley2450": ("",),
-    "keithley2600b": ("a", "b"),
-    "keysightb2900": ("1", "2"),
-    "keithley6221": ("",),
-}
-"""Names of a source's channels by model."""
+__all__ = ["CHANNELS", "check_bench", "source_channels", "split_channel"]
 
 _SWITCHES = ("keithley707b", "keithley3706a", "keithley2750")
 _METERS = ("daq6510", "agilent34970a", "keithley2750")
-_SLACK = 1.0 + 1e-9
-
-
-def split_channel(channel: str) -> tuple[str, str]:
-    """``in1.a`` as instrument and channel; the channel of ``smu`` is ``""``."""
-    instrument, _, name = channel.partition(".")
-    return instrument, name
+_IDLE_BUSES = {"soft_ground": "soft", "hard_ground": "ground"}
 
 
 def check_bench(config: BenchConfig) -> None:
@@ -39,32 +33,33 @@ def check_bench(config: BenchConfig) -> None:
     Raises:
         ValueError: with all that is wrong, one a line.
     """
-    wrong = [*_phases(config), *_access(config), *_matrix(config), *_twice(config)]
+    wrong = [
+        *_phases(config), *_access(config), *_matrix(config), *_twice(config), *_uses(config)
+    ]  # fmt: skip
     if not wrong:
-        wrong = [*_levels(config), *_programming(config)]
+        wrong = list(wrong_levels(config))
     if wrong:
         raise ValueError("\n    ".join(wrong))
 
 
-def source_channels(config: BenchConfig) -> dict[str, str]:
-    """What each source channel is for, by channel."""
-    used: dict[str, str] = {}
-    if config.phases.kind == "smu":
-        used |= dict.fromkeys(config.phases.inputs, "input")
-        used |= dict.fromkeys(config.phases.outputs, "nudge")
-    access = config.access
-    if access is not None:
-        for name in (access.high, access.low, access.third, access.two_thirds):
-            if name is not None:
-                used[name] = "access"
-    return used
-
-
 def _phases(config: BenchConfig) -> Iterator[str]:
-    phases, topology = config.phases, config.network.topology
+    phases, network = config.phases, config.network
+    if network.node_farads > 0.0 and network.g_min_siemens == 0.0 and phases.settle_seconds is None:
+        yield (
+            "phases.settle_seconds is missing: with devices down to 0 S (network.g_min_siemens) "
+            "and capacitances (network.node_farads) no time can be worked out. Give it, or a "
+            "lower end above 0"
+        )
     if phases.kind == "board":
-        yield from _is_model(config, "phases.board", phases.board, ("shboard",))
+        yield from is_model(config, "phases.board", phases.board, ("shboard",))
         return
+    yield from _smu_phases(config, phases)
+    if config.access is None:
+        yield "wiring with SMUs programs through access.high and access.low; describe them"
+
+
+def _smu_phases(config: BenchConfig, phases: SmuPhasesConfig) -> Iterator[str]:
+    topology = config.network.topology
     for name, found, wanted in (
         ("inputs", phases.inputs, topology.inputs.size),
         ("outputs", phases.outputs, topology.outputs.size),
@@ -73,17 +68,14 @@ def _phases(config: BenchConfig) -> Iterator[str]:
         if len(found) != wanted:
             yield f"phases.{name} has {len(found)} channels where the network has {wanted}"
     for channel in (*phases.inputs, *phases.outputs):
-        yield from _is_channel(config, "phases", channel)
+        yield from is_channel(config, "phases", channel)
     for channel in phases.inputs:
-        instrument = config.instruments.get(split_channel(channel)[0])
-        if instrument is not None and instrument.model == "keithley6221":
+        if _is_current_source(config, channel):
             yield f"phases.inputs: {channel} is a current source; inputs are voltages"
-    yield from _is_model(config, "phases.voltmeter", phases.voltmeter, _METERS)
+    yield from is_model(config, "phases.voltmeter", phases.voltmeter, _METERS)
     for name in phases.voltmeter_channels:
         if not name.isdecimal():
             yield f"phases.voltmeter_channels: {name!r} is no channel number such as 101"
-    if config.access is None:
-        yield "wiring with SMUs programs through access.high and access.low; describe them"
 
 
 def _access(config: BenchConfig) -> Iterator[str]:
@@ -93,25 +85,47 @@ def _access(config: BenchConfig) -> Iterator[str]:
         yield "programming.scheme = gate needs the gate drivers of a board"
     if access is None:
         return
-    for channel in source_channels(config):
-        if source_channels(config)[channel] == "access":
-            yield from _is_channel(config, "access", channel)
+    for role, channel in _access_channels(access):
+        yield from is_channel(config, "access", channel)
+        if _is_current_source(config, channel):
+            yield (
+                f"access.{role}: {channel} is a current source (keithley6221), which neither "
+                "brings volts nor measures; name a channel of an SMU"
+            )
     if scheme == "third" and not by_board and None in (access.third, access.two_thirds):
         yield "programming.scheme = third needs access.third and access.two_thirds"
 
 
+def _access_channels(access: AccessConfig) -> Iterator[tuple[str, str]]:
+    """Keys and channels of the sources that reach single devices."""
+    for role in ("high", "low", "third", "two_thirds"):
+        channel = getattr(access, role)
+        if channel is not None:
+            yield role, channel
+
+
+def _is_current_source(config: BenchConfig, channel: str) -> bool:
+    instrument = config.instruments.get(split_channel(channel)[0])
+    return instrument is not None and instrument.model == "keithley6221"
+
+
 def _matrix(config: BenchConfig) -> Iterator[str]:
     for block in config.matrix:
-        yield from _is_model(config, "matrix.instrument", block.instrument, _SWITCHES)
+        yield from is_model(config, "matrix.instrument", block.instrument, _SWITCHES)
     if config.access is None and not config.matrix:
+        if config.idle in _IDLE_BUSES:
+            yield (
+                f"idle = {config.idle} joins lines to ground, and there is no [[matrix]] to do so: "
+                "describe it, or set idle = float"
+            )
         return
     lines, wired = set(config.lines()), Counter(x for b in config.matrix for x in b.lines)
     if missing := sorted(lines - wired.keys()):
-        yield f"matrix: {_some(missing)} not wired; every line needs its crosspoints"
+        yield f"matrix: {listed(missing)} not wired; every line needs its crosspoints"
     if unknown := sorted(wired.keys() - lines):
-        yield f"matrix: {_some(unknown)}: the network has no such lines"
+        yield f"matrix: {listed(unknown)}: the network has no such lines"
     if twice := [line for line, n in wired.items() if n > 1]:
-        yield f"matrix: {_some(twice)} wired twice"
+        yield f"matrix: {listed(twice)} wired twice"
     needed = {"work"} if config.phases.kind == "smu" else set()
     if config.idle == "soft_ground":
         needed.add("soft")
@@ -126,109 +140,47 @@ def _twice(config: BenchConfig) -> Iterator[str]:
     channels: list[str] = []
     if config.phases.kind == "smu":
         channels += [*config.phases.inputs, *config.phases.outputs]
+        scanned = [name for name in config.phases.voltmeter_channels if name.isdecimal()]
+        # 0101 is 101 to a meter.
+        yield from repeated("voltmeter channel", (str(int(name)) for name in scanned))
     if config.access is not None:
-        access = config.access
-        channels += [
-            x for x in (access.high, access.low, access.third, access.two_thirds) if x is not None
-        ]
-    yield from _repeated("source channel", channels)
-    if config.phases.kind == "smu":
-        yield from _repeated("voltmeter channel", config.phases.voltmeter_channels)
+        channels += [channel for _, channel in _access_channels(config.access)]
+    yield from repeated("source channel", channels)
     points = [
         f"{block.instrument}.{point}"
         for block in config.matrix
         for bus in ("high", "low", "ground", "soft", "third", "two_thirds", "work")
         for point in getattr(block, bus)
     ]
-    yield from _repeated("crosspoint", points)
-    addresses = [instrument.address for instrument in config.instruments.values()]
-    yield from _repeated("address", addresses)
+    yield from repeated("crosspoint", points)
+    by_address: dict[str, list[str]] = {}
+    for name, instrument in config.instruments.items():
+        # Neither VISA nor host names tell capital letters from small ones.
+        by_address.setdefault(instrument.address.casefold(), []).append(name)
+    for names in by_address.values():
+        if len(names) > 1:
+            address = config.instruments[names[0]].address
+            yield f"address {address} used twice, by {listed(names)}; each instrument has its own"
 
 
-def _levels(config: BenchConfig) -> Iterator[str]:
-    envelope, phases = config.envelope, config.phases
-    worst = max(phase_drop_volts(config))
-    if worst > envelope.read_volts * _SLACK:
+def _uses(config: BenchConfig) -> Iterator[str]:
+    """Every instrument has one use, and one only."""
+    phases = config.phases
+    matrices = {block.instrument for block in config.matrix}
+    used = matrices | {split_channel(channel)[0] for channel in source_channels(config)}
+    used.add(phases.voltmeter if phases.kind == "smu" else phases.board)
+    if phases.kind == "smu" and phases.voltmeter in matrices:
         yield (
-            f"devices could see {worst:.4g} V in a phase, envelope.read_volts is "
-            f"{envelope.read_volts:.4g} V: lower phases.max_input_volts or "
-            "phases.nudge_limit_volts, or widen the envelope if the devices bear it"
+            f"{phases.voltmeter} is phases.voltmeter and in matrix: a scan opens all of its "
+            "channels, crosspoints too. Use another instrument for one of them"
         )
-    access = config.access
-    if access is not None:
-        yield from _above("access.read_volts", access.read_volts, envelope.read_volts, "read_volts")
-        yield from _above("access.read_amps", access.read_amps, envelope.source_amps, "source_amps")
-    if phases.kind == "smu":
-        largest = envelope.source_amps
-        yield from _above("phases.max_nudge_amps", phases.max_nudge_amps, largest, "source_amps")
-        limit = phases.input_limit_amps
-        yield from _above("phases.input_limit_amps", limit, largest, "source_amps")
-        for channel in phases.inputs:
-            yield from _fits(config, channel, phases.max_input_volts, limit)
-        for channel in phases.outputs:
-            yield from _fits(config, channel, phases.nudge_limit_volts, phases.max_nudge_amps)
-
-
-def _programming(config: BenchConfig) -> Iterator[str]:
-    programming, envelope = config.programming, config.envelope
-    largest = max(programming.set_volts, programming.reset_volts)
-    yield from _above("programming voltage", largest, envelope.program_volts, "program_volts")
-    half = half_select_volts(programming)
-    yield from _above(
-        "half-selected devices", half, envelope.half_select_volts, "half_select_volts"
-    )
-    amps = programming.limit_amps
-    yield from _above("programming.limit_amps", amps, envelope.program_amps, "program_amps")
-    access = config.access
-    if access is None:
-        return
-    if config.phases.kind == "smu":
-        share = 0.5 if programming.scheme == "half" else 1.0
-        for channel in (access.high, access.low):
-            yield from _fits(config, channel, share * largest, amps)
-    for channel in (access.high, access.low):
-        yield from _fits(config, channel, access.read_volts, access.read_amps)
-
-
-def _fits(config: BenchConfig, channel: str, volts: float, amps: float) -> Iterator[str]:
-    """Whether an instrument's own limits allow what its channel is for."""
-    name, _ = split_channel(channel)
-    limits: InstrumentConfig = config.instruments[name]
-    yield from _above(channel, volts, limits.volts_limit, f"instruments.{name}.volts_limit")
-    yield from _above(channel, amps, limits.amps_limit, f"instruments.{name}.amps_limit")
-
-
-def _above(what: str, value: float, limit: float, name: str) -> Iterator[str]:
-    if value > limit * _SLACK:
-        shown = name if "." in name else f"envelope.{name}"
-        yield f"{what} of {value:.4g} is beyond {shown} of {limit:.4g}"
-
-
-def _is_model(config: BenchConfig, where: str, name: str, models: Iterable[str]) -> Iterator[str]:
-    instrument = config.instruments.get(name)
-    if instrument is None:
-        known = ", ".join(config.instruments) or "none"
-        yield f"{where}: there is no instrument {name!r}; there are: {known}"
-    elif instrument.model not in models:
-        yield f"{where}: {name} is a {instrument.model}; one of {', '.join(models)} is needed"
-
-
-def _is_channel(config: BenchConfig, where: str, channel: str) -> Iterator[str]:
-    name, letter = split_channel(channel)
-    yield from _is_model(config, where, name, CHANNELS)
-    instrument = config.instruments.get(name)
-    if instrument is not None and instrument.model in CHANNELS:
-        names = CHANNELS[instrument.model]
-        if letter not in names:
-            known = ", ".join(f"{name}.{x}" if x else name for x in names)
-            yield f"{where}: {channel} is no channel of a {instrument.model}; it has: {known}"
-
-
-def _repeated(what: str, names: Iterable[str]) -> Iterator[str]:
-    twice = [name for name, n in Counter(names).items() if n > 1]
-    if twice:
-        yield f"{what} {_some(twice)} used twice"
-
-
-def _some(names: list[str]) -> str:
-    return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+    for name, instrument in config.instruments.items():
+        if name in used:
+            continue
+        if instrument.model == "shboard":
+            yield (
+                f"instruments.{name} is a board that no phases use: name it in phases.board, or "
+                "take it out"
+            )
+        else:
+            yield f"instruments.{name} is used nowhere: name it where it belongs, or take it out"

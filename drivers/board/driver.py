@@ -51,6 +51,7 @@ class Board:
         self._loaded: Codes | None = None
         self._kept_tag: int | None = None
         self._tag = 0
+        self._settle_us = 0
         self._phase_seconds = 0.0
         try:
             self.identity = self._identified(identity)
@@ -87,6 +88,7 @@ class Board:
         if found != wanted:
             raise misread(self.session.address, write, ";".join(found), ";".join(wanted))
         self._pulser.limit = settings.pulse_limit
+        self._settle_us = settings.settle_us
         self._phase_seconds = 1e-6 * (settings.settle_us + settings.acquire_us)
 
     def arm(self) -> None:
@@ -114,6 +116,16 @@ class Board:
         """Cut the input lines off for an external instrument, or ground them."""
         self.session.tell(f":LIN {'FLO' if floating else 'GRO'}")
 
+    def set_dead_zone(self, codes: int) -> None:
+        """Of the comparators, ADC codes; as ``BoardSettings.dead_zone``, at any time."""
+        self.session.tell(f":COMP:DEAD {codes}")
+
+    def set_settle_us(self, settle_us: int) -> None:
+        """Time from applying a drive to tracking; as ``BoardSettings.settle_us``, at any time."""
+        self.session.tell(f":TIM:SETT {settle_us}")
+        self._phase_seconds += 1e-6 * (settle_us - self._settle_us)
+        self._settle_us = settle_us
+
     def state(self) -> BoardState:
         """What it is doing, in its own words."""
         armed, isolated, floating, interlock = self.session.numbers(":STAT?", 4)
@@ -130,6 +142,11 @@ class Board:
             self.session.transport.close()
 
     # --- runs ---------------------------------------------------------------------------------
+
+    @property
+    def loaded(self) -> Codes | None:
+        """Input codes of the last :meth:`run`, which :meth:`rerun` is about; None: none."""
+        return self._loaded
 
     def run(
         self, phases: Sequence[Phase], input_codes: Codes, sets: Sequence[Codes] = ()

@@ -90,6 +90,7 @@ class CircuitWorld:
         self._channels: dict[Channel, int] = {}
         self._ends: list[tuple[int, int]] = []
         self._stances: list[Stance] = []
+        self._sorts: list[object] = []
         self._switches: dict[str, Switches] = {}
         self._contacts: dict[str, dict[str, list[tuple[int, int]]]] = {}
         self._closed: dict[str, frozenset[str]] = {}
@@ -131,6 +132,7 @@ class CircuitWorld:
         self._channels[channel] = len(self._ends)
         self._ends.append(ends)
         self._stances.append(Open())
+        self._sorts.append(_sort(Open()))
         self._tail, self._head = np.append(self._tail, hi), np.append(self._head, lo)
         self._solving.branches.append()
         self._rewired()
@@ -318,7 +320,8 @@ class CircuitWorld:
 
     def _take_stance(self, k: int, stance: Stance) -> bool:
         """Put a stance into the circuit; whether that changes anything."""
-        before, self._stances[k] = self._stances[k], stance
+        before, after = self._sorts[k], _sort(stance)
+        self._stances[k], self._sorts[k] = stance, after
         branches, at = self._solving.branches, self._fixed + k
         numbers: tuple[int, float, float, float] | None = None
         if isinstance(stance, VoltageForce):
@@ -327,7 +330,7 @@ class CircuitWorld:
             numbers = AMPS, stance.amps, abs(stance.limit_volts), 0.0
         if numbers is not None:
             branches.kind[at], branches.a[at], branches.b[at], branches.c[at] = numbers
-        if _sort(stance) == _sort(before):
+        if after == before:
             return numbers is not None
         branches.states[at], branches.amps[at] = 0, 0.0
         self._reduction = None
@@ -374,7 +377,7 @@ class CircuitWorld:
 
     def _reduced(self) -> tuple[Reduction, Ints]:
         """The circuit as it is switched now, and the branches that are in it."""
-        key = (tuple(self._closed.values()), tuple(map(_sort, self._stances)))
+        key = (tuple(self._closed.values()), tuple(self._sorts))
         if key in self._reductions:
             self._reductions.move_to_end(key)
             return self._reductions[key]

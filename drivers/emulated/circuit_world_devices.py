@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from sim_backend.memristors.memristors import Memristors
 
-__all__ = ["DevicePhysics", "DropLog", "Drops", "PulsePhysics"]
+__all__ = ["DevicePhysics", "DropLog", "Drops", "Dwell", "PulsePhysics"]
 
 Floats = NDArray[np.float64]
+Counts = NDArray[np.int64]
 
 _WHOLE = 0.01
 """Share of a pulse by which its time may fall short."""
@@ -70,72 +71,51 @@ class DevicePhysics(Protocol):
         ...
 
 
-class PulsePhysics:
-    """Devices that answer to every ``width_seconds`` above a threshold as to one pulse.
+class Dwell:
+    """Counts pulses: every ``width_seconds`` that a drop is of some strength.
 
-    Time above the threshold adds up while the drop keeps its sign, in however many pieces it
-    passes, and is forgotten once the drop falls below: what is shorter than a pulse is none. A
-    positive drop raises a conductance.
+    Time adds up while the drop keeps its sign, in however many pieces it passes, and is forgotten
+    once the drop leaves that strength: what is shorter than a pulse is none.
 
     Args:
-        memristors: the devices.
+        n_devices: how many.
         up_volts: amplitude of a full pulse that raises a conductance.
         down_volts: amplitude of one that lowers it, as a magnitude.
         width_seconds: of one pulse.
-        rng: source of the spread from cycle to cycle.
-        shares: strengths of weaker drops: least share of the amplitude, and share of a full
-            pulse. None: full pulses from three quarters of the amplitude on, half-selected ones
-            from 0.42, a third from 0.25, with the shares of the device model.
+        least_shares: of the amplitude, for each strength, falling.
+
+    Raises:
+        ValueError: an amplitude or the width is not positive.
     """
 
     def __init__(
         self,
-        memristors: Memristors,
+        n_devices: int,
         up_volts: float,
         down_volts: float,
         width_seconds: float,
-        rng: np.random.Generator,
-        shares: Sequence[tuple[float, float]] | None = None,
+        least_shares: Sequence[float],
     ) -> None:
         if min(up_volts, down_volts, width_seconds) <= 0.0:
             raise ValueError("amplitudes and the width of a pulse are positive")
-        self._memristors = memristors
         self._amplitudes = (up_volts, down_volts)
         self._width_seconds = width_seconds
-        self._rng = rng
-        if shares is None:
-            disturb = memristors.model.disturb
-            thirds = (0.25, disturb.third_select_share)
-            shares = (0.75, 1.0), (0.42, disturb.half_select_share), thirds
-        self._shares = tuple(sorted(shares, reverse=True))
-        n = memristors.siemens().size
-        self._dwell_seconds = np.zeros((2, len(self._shares), n))
-        self.counts = np.zeros((len(self._shares), n), np.int64)
-        """Pulses so far, up minus down, of each strength (strongest first)."""
+        self._shares = tuple(least_shares)
+        self._least_volts = min(least_shares) * min(up_volts, down_volts)
+        self._dwell_seconds = np.zeros((2, len(self._shares), n_devices))
+        self._is_idle = True
 
-    def siemens(self) -> Floats:
-        """(n_devices,) conductances now, without read noise."""
-        return self._memristors.siemens()
+    def pulses(self, drops: Floats, seconds: float) -> list[tuple[Counts, Counts]]:
+        """For each strength, (n,) pulses up and down that are complete now; empty if none can be.
 
-    def lived(self, drops: Floats, seconds: float, now_seconds: float) -> bool:
-        """See :class:`DevicePhysics`."""
-        before = self._memristors.siemens()
-        self._memristors.wait_until(max(now_seconds, self._memristors.now_seconds))
-        for index, (share, up, down) in enumerate(self._pulses(drops, seconds)):
-            net = up - down
-            self.counts[index] += net
-            if share >= 1.0 and net.any():
-                self._memristors.pulse(net, self._rng)
-            elif up.any() or down.any():
-                self._memristors.disturb(up, down, share, self._rng)
-        return bool(np.any(self._memristors.siemens() != before))
-
-    def _pulses(
-        self, drops: Floats, seconds: float
-    ) -> list[tuple[float, NDArray[np.int64], NDArray[np.int64]]]:
-        """Strength and (n,) pulses up and down that are complete now."""
+        Args:
+            drops: (n,) volts, tail minus head, for so long:
+            seconds: the time that passed.
+        """
+        if self._is_idle and np.abs(drops).max(initial=0.0) < self._least_volts:
+            return []
         found = []
-        for index, (_, strength) in enumerate(self._shares):
+        for index in range(len(self._shares)):
             counts = []
             for sign, amplitude in enumerate(self._amplitudes):
                 dwell = self._dwell_seconds[sign, index]
@@ -147,12 +127,78 @@ class PulsePhysics:
                 whole = np.floor(dwell / self._width_seconds + _WHOLE)
                 dwell -= np.minimum(whole * self._width_seconds, dwell)
                 counts.append(whole.astype(np.int64))
-            found.append((strength, counts[0], counts[1]))
+            found.append((counts[0], counts[1]))
+        self._is_idle = not self._dwell_seconds.any()
         return found
 
     def _is_in(self, drops: Floats, index: int, amplitude: float) -> NDArray[np.bool_]:
         """Whether drops are of this strength and of no larger one."""
-        above = drops >= self._shares[index][0] * amplitude
+        above = drops >= self._shares[index] * amplitude
         if index:
-            above &= drops < self._shares[index - 1][0] * amplitude
+            above &= drops < self._shares[index - 1] * amplitude
         return above
+
+
+class PulsePhysics:
+    """Devices that answer to every ``width_seconds`` above a threshold as to one pulse.
+
+    See :class:`Dwell` for what is a pulse. A positive drop raises a conductance.
+
+    Args:
+        memristors: the devices.
+        up_volts: amplitude of a full pulse that raises a conductance.
+        down_volts: amplitude of one that lowers it, as a magnitude.
+        width_seconds: of one pulse.
+        rng: source of the spread from cycle to cycle.
+        shares: strengths of weaker drops: least share of the amplitude, and share of a full
+            pulse. None: full pulses from three quarters of the amplitude on, half-selected ones
+            from 0.42, a third from 0.25, with the shares of the device model.
+
+    Raises:
+        ValueError: an amplitude or the width is not positive.
+    """
+
+    def __init__(
+        self,
+        memristors: Memristors,
+        up_volts: float,
+        down_volts: float,
+        width_seconds: float,
+        rng: np.random.Generator,
+        shares: Sequence[tuple[float, float]] | None = None,
+    ) -> None:
+        self._memristors = memristors
+        self._rng = rng
+        if shares is None:
+            disturb = memristors.model.disturb
+            thirds = (0.25, disturb.third_select_share)
+            shares = (0.75, 1.0), (0.42, disturb.half_select_share), thirds
+        shares = sorted(shares, reverse=True)
+        self._strengths = [strength for _, strength in shares]
+        n = memristors.siemens().size
+        least = [share for share, _ in shares]
+        self._dwell = Dwell(n, up_volts, down_volts, width_seconds, least)
+        self.counts = np.zeros((len(shares), n), np.int64)
+        """Pulses so far, up minus down, of each strength (strongest first)."""
+
+    def siemens(self) -> Floats:
+        """(n_devices,) conductances now, without read noise."""
+        return self._memristors.siemens()
+
+    def lived(self, drops: Floats, seconds: float, now_seconds: float) -> bool:
+        """See :class:`DevicePhysics`."""
+        memristors = self._memristors
+        pulses = self._dwell.pulses(drops, seconds)
+        if not pulses and memristors.model.drift.none:
+            memristors.wait_until(max(now_seconds, memristors.now_seconds))
+            return False
+        before = memristors.siemens()
+        memristors.wait_until(max(now_seconds, memristors.now_seconds))
+        for index, (up, down) in enumerate(pulses):
+            net, strength = up - down, self._strengths[index]
+            self.counts[index] += net
+            if strength >= 1.0 and net.any():
+                memristors.pulse(net, self._rng)
+            elif up.any() or down.any():
+                memristors.disturb(up, down, strength, self._rng)
+        return bool(np.any(memristors.siemens() != before))

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
-from scipy import sparse
-from scipy.sparse import csgraph
 
 from drivers.emulated.circuit_world_stamps import Amplifiers, Ports, eliminate
 
@@ -152,11 +151,26 @@ def reduce(network: Network) -> Reduction:
     )
 
 
+@njit(cache=True, error_model="numpy")
 def _joined(n: int, tails: Ints, heads: Ints) -> Ints:
-    if not tails.size:
-        return np.arange(n)
-    graph = sparse.coo_matrix((np.ones(tails.size, np.int8), (tails, heads)), (n, n))
-    label: Ints = csgraph.connected_components(graph, directed=False)[1].astype(np.int64)
+    """(n,) number of the part of a graph that each node is in, parts by their first node."""
+    first = np.arange(n)
+    for tail, head in zip(tails, heads):  # noqa: B905 - compiled
+        one, other = tail, head
+        while first[one] != one:
+            first[one] = first[first[one]]
+            one = first[one]
+        while first[other] != other:
+            first[other] = first[first[other]]
+            other = first[other]
+        first[max(one, other)] = min(one, other)
+    label, count = np.empty(n, np.int64), 0
+    for node in range(n):
+        if first[node] == node:
+            label[node] = count
+            count += 1
+        else:
+            label[node] = label[first[node]]
     return label
 
 

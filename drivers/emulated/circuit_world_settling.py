@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
-from drivers.emulated.circuit_world_laws import is_vertical
+from drivers.emulated.circuit_world_laws import CUBIC, JUNCTION, VOLTS, is_vertical
 from drivers.emulated.circuit_world_reduction import Reduction
-from drivers.emulated.circuit_world_stamps import Branches, State
+from drivers.emulated.circuit_world_stamps import Amplifiers, Branches, Ports, State
 from sim_backend.nodal.junction_law import evaluate
 
 __all__ = ["Capacitances"]
@@ -89,7 +90,7 @@ class Capacitances:
 
     def _siemens(self, reduction: Reduction, branches: Branches, state: State) -> Floats:
         """(n,) conductance seen from each net."""
-        matrix = _jacobian(reduction, branches, state)
+        matrix = _jacobian(reduction.ports, reduction.amplifiers, branches, state)
         ports = reduction.port[self.nets]
         found = np.full(ports.size, self._leak)
         found[reduction.label[self.nets] == reduction.label[0]] = np.inf
@@ -102,27 +103,32 @@ class Capacitances:
         return found
 
 
-def _jacobian(reduction: Reduction, branches: Branches, state: State) -> Floats:
+@njit(cache=True, error_model="numpy")
+def _jacobian(ports: Ports, amplifiers: Amplifiers, branches: Branches, state: State) -> Floats:
     """Derivatives of the currents out of ports, amplifiers' constraints after them."""
-    ports, amplifiers = reduction.ports, reduction.amplifiers
     p, n = len(ports.siemens), amplifiers.near.size
-    # One row and column more, to be cut off: that of ground.
+    # One row and column more, to be cut off: that of ground, whose number is -1.
     full = np.zeros((p + n + 1, p + n + 1))
-    full[:p, :p] = np.diag(ports.ground_siemens + ports.siemens.sum(1)) - ports.siemens
-    for k, (tail, head) in enumerate(zip(branches.tail, branches.head, strict=True)):
-        kind, a, b = int(branches.kind[k]), branches.a[k], branches.b[k]
+    for i in range(p):
+        full[i, i] = ports.ground_siemens[i] + ports.siemens[i].sum()
+        full[i, :p] -= ports.siemens[i]
+    for k in range(branches.kind.size):
+        kind, a, b = branches.kind[k], branches.a[k], branches.b[k]
         slope = 0.0
-        if kind in (2, 3):
-            slope = evaluate(state.bias[k], a, b, kind == 3)[1]
+        if kind == JUNCTION or kind == CUBIC:
+            slope = evaluate(state.bias[k], a, b, kind == CUBIC)[1]
         elif is_vertical(kind, state.states[k]):
-            slope = 1.0 / max(branches.c[k] if kind == 0 else 0.0, 1.0 / _HELD_SIEMENS)
-        for end, other in ((tail, head), (head, tail)):
-            full[end, end] += slope
-            full[end, other] -= slope
-    for i, (near, far, forward, back) in enumerate(zip(*amplifiers, strict=True)):
-        row = p + i
+            ohms = branches.c[k] if kind == VOLTS else 0.0
+            slope = 1.0 / max(ohms, 1.0 / _HELD_SIEMENS)
+        tail, head = branches.tail[k], branches.head[k]
+        full[tail, tail] += slope
+        full[tail, head] -= slope
+        full[head, head] += slope
+        full[head, tail] -= slope
+    for i in range(n):
+        near, far, row = amplifiers.near[i], amplifiers.far[i], p + i
         full[row, far] += 1.0
-        full[row, near] -= forward
+        full[row, near] -= amplifiers.forward_gain[i]
         full[far, row] -= 1.0
-        full[near, row] += back
+        full[near, row] += amplifiers.backward_gain[i]
     return full[:-1, :-1]

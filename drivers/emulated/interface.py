@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
-__all__ = ["EmulatedInstrument"]
+__all__ = ["EmulatedInstrument", "Polls"]
 
 
 class EmulatedInstrument(Protocol):
@@ -19,4 +19,17 @@ class EmulatedInstrument(Protocol):
 
     def reset_session(self) -> None:
         """A client went and another came: forget half messages, keep every setting."""
+        ...
+
+
+@runtime_checkable
+class Polls(Protocol):
+    """An instrument that also does something of its own accord, such as a dead-man timer."""
+
+    def poll(self) -> None:
+        """Do what is due by now.
+
+        Servers call it about every 10 ms while no bytes come, between clients too, and while a
+        client does not take its reply. Bytes that come are told to ``receive`` only.
+        """
         ...

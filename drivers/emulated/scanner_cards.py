@@ -89,6 +89,7 @@ class Multiplexer:
             for n in card.measurement_channels
         }
         self._closed: dict[int, None] = {}
+        self._attached: set[int] = set()
         self.counts = dict.fromkeys(self._relays, 0)
 
     @property
@@ -152,8 +153,11 @@ class Multiplexer:
     def attach(self, numbers: Iterable[int], stance: Stance) -> None:
         """Put the meter's stance on some channels and take it off all others."""
         wanted = set(numbers)
-        for number, channel in self.channels.items():
-            channel.stance = stance if number in wanted else Open()
+        for number in self._attached - wanted:
+            self.channels[number].stance = Open()
+        self._attached = wanted & self.channels.keys()
+        for number in self._attached:
+            self.channels[number].stance = stance
 
     def _moved(self, numbers: list[int]) -> None:
         if not numbers:

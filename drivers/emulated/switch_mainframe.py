@@ -112,16 +112,15 @@ class SwitchMainframe:
         idn = f"{card.model},{card.description},{_CARD_FIRMWARE},{serial}"
         table.attribute("idn", lambda: idn)
         table.constants({"maxvoltage": card.volts})
-        kind = "matrix" if card.rows else "multiplexer"
-        table.constants({kind: 1})
+        table.constants({card.kind: 1})
         table.table("interlock").constants({"state": _INTERLOCKS_ENGAGED})
         table.table("poles").constants({"one": 1, "two": 1, "four": 1})
         table.table("columns").constants({"matrix": card.columns if card.rows else 0})
         table.table("rows").constants({"matrix": len(card.rows)})
         table.table("banks").constants({"matrix": 1 if card.rows else 0})
         if not card.rows:
-            table.table("startchannel").constants({"multiplexer": 1})
-            table.table("endchannel").constants({"multiplexer": card.columns})
+            table.table("startchannel").constants({card.kind: 1})
+            table.table("endchannel").constants({card.kind: card.columns})
         return table
 
 

@@ -5,35 +5,48 @@ Source: Series 2400 SourceMeter User's Manual, 2400S-900-01 Rev. K.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 
 from drivers.instruments.base import (
     Identity,
     ask,
     attempt_all,
-    check_errors,
     identify,
     parsed_numbers,
-    refuse_beyond,
     tell,
 )
 from drivers.instruments.scpi import Setting, apply, number
-from drivers.instruments.smu import SmuLimits, SmuReading, SmuSetup
+from drivers.instruments.smu import (
+    LINE_SECONDS,
+    Held,
+    HeldTiming,
+    SmuLimits,
+    SmuReading,
+    SmuSetup,
+    checked,
+    known_limit,
+)
+from drivers.instruments.smu_single import LARGEST_SWEEP, SENSED, SingleSmu
 from drivers.transport.interface import Expect, Transport
-from hil.errors import UsageError
+from hil.errors import HilError, UsageError
 
 __all__ = ["Keithley2400"]
 
-LARGEST_SWEEP = 2500  # readings of one arm x trigger run
-LARGEST_LIST = 100  # values one LIST command takes
 ELEMENTS = "VOLT,CURR,TIME,STAT"
 N_ELEMENTS = 4
 OVERFLOW_BIT, COMPLIANCE_BITS = 1 << 0, 1 << 3 | 1 << 16
-LINE_SECONDS = 0.02
-N_RAMP_STEPS = 10
+TIMING = HeldTiming(
+    shortest_seconds=2e-3,
+    shortest_cycles=0.01,
+    n_integrations=2,
+    n_zeroed=6,
+    point_seconds=1e-3,
+    timed=False,
+)
 
 
-class Keithley2400:
+class Keithley2400(SingleSmu):
     """A SourceMeter; nothing is sent before :meth:`prepare`.
 
     Args:
@@ -50,13 +63,7 @@ class Keithley2400:
         idn_pattern: str = r"KEITHLEY.*MODEL 24[01]\d",
         serial: str | None = None,
     ) -> None:
-        self._transport = transport
-        self._limits = limits
-        self._idn_pattern = idn_pattern
-        self._serial = serial
-        self._line_cycles = 1.0
-        self._source = "VOLT"
-        self._level = 0.0
+        super().__init__(transport, limits, idn_pattern, serial)
 
     def prepare(self, setup: SmuSetup) -> Identity:
         """Check the identity, reset to 0 V with the output off, and set up.
@@ -67,7 +74,7 @@ class Keithley2400:
         """
         identity = identify(self._transport, self._idn_pattern, self._serial)
         tell(self._transport, ":ABOR;:OUTP OFF;*RST;*CLS;:STAT:PRES")
-        self._source, self._level = "VOLT", 0.0
+        self._source, self._level, self._limit = "VOLT", 0.0, None
         settings = [
             Setting(":OUTP:SMOD", setup.off_mode),
             Setting(":SENS:FUNC:CONC", "ON"),
@@ -79,32 +86,6 @@ class Keithley2400:
         apply(self._transport, "being set up", settings)
         self._line_cycles = setup.line_cycles
         return identity
-
-    def source_volts(
-        self, volts: float, limit_amps: float, amps_range: float | None = None
-    ) -> None:
-        """Source a voltage: the compliance first, then the range, then the level.
-
-        Args:
-            volts: the level.
-            limit_amps: compliance.
-            amps_range: a fixed measuring range; None: automatic.
-
-        Raises:
-            SafetyError: outside the envelope; nothing was sent.
-            InstrumentError: refused, or read back differently.
-        """
-        self._refuse_volts(volts)
-        self._refuse_amps(limit_amps)
-        self._source_as("VOLT", volts, "CURR", limit_amps, amps_range)
-
-    def source_amps(
-        self, amps: float, limit_volts: float, volts_range: float | None = None
-    ) -> None:
-        """Source a current; see :meth:`source_volts`."""
-        self._refuse_amps(amps)
-        self._refuse_volts(limit_volts)
-        self._source_as("CURR", amps, "VOLT", limit_volts, volts_range)
 
     def switch(self, on: bool) -> None:
         """Output on or off, checked.
@@ -145,14 +126,9 @@ class Keithley2400:
             UsageError: none, or too many.
             SafetyError: one is outside the envelope; nothing was sent.
         """
-        if not 1 <= len(levels) <= LARGEST_SWEEP:
-            raise UsageError(f"a sweep has 1 to {LARGEST_SWEEP} levels, not {len(levels)}")
-        for level in levels:
-            self._refuse_level(level)
-        for first in range(0, len(levels), LARGEST_LIST):
-            values = ",".join(map(number, levels[first : first + LARGEST_LIST]))
-            append = ":APP" if first else ""
-            tell(self._transport, f":SOUR:LIST:{self._source}{append} {values}")
+        self._check_sweep(levels)
+        for command in self._list_commands(levels):
+            tell(self._transport, command)
         mode = f":SOUR:{self._source}:MODE"
         delay = ":SOUR:DEL:AUTO ON" if delay_seconds is None else f":SOUR:DEL {delay_seconds:.9g}"
         message = f"{delay};{mode} LIST;:TRIG:COUN {len(levels)};:READ?"
@@ -161,19 +137,38 @@ class Keithley2400:
         finally:
             tell(self._transport, f"{mode} FIX;:TRIG:COUN 1;:SOUR:DEL:AUTO ON")
 
-    def ramp_to_zero(self, sleep: Callable[[float], None], step_seconds: float = 0.01) -> None:
-        """Bring the source to 0 in ten steps, writing only.
+    def sweep_held(self, levels: Sequence[float], dwell_seconds: float) -> list[SmuReading]:
+        """As :meth:`sweep`, each level held for a time, or a little longer.
+
+        A dwell with room for it is read as :meth:`prepare` said, with automatic zero and range; a
+        shorter one on the range of the compliance, with integrations of at most half of it. Up to
+        100 levels take one exchange, more of them writes before it.
 
         Args:
-            sleep: waits between steps.
-            step_seconds: how long.
+            levels: 1 to 2500 levels of the present source.
+            dwell_seconds: 2 ms or more.
+
+        Raises:
+            UsageError: none, or too many levels; too short a dwell.
+            SafetyError: one is outside the envelope; nothing was sent.
+            InstrumentError: the instrument reported errors.
         """
-        start = self._level
-        for step in range(N_RAMP_STEPS - 1, -1, -1):
-            level = start * step / N_RAMP_STEPS
-            tell(self._transport, f":SOUR:{self._source} {number(level)}")
-            self._level = level
-            sleep(step_seconds)
+        self._check_sweep(levels)
+        address = self._transport.address
+        held = Held.fitting(address, dwell_seconds, self._line_cycles, TIMING)
+        lists = self._lists_ahead(levels)
+        mode, back = f":SOUR:{self._source}:MODE", self._back(held)
+        wait = f":SOUR:DEL {number(held.wait_seconds)}"
+        parts = [*lists, *self._readied(held), wait, f"{mode} LIST;:TRIG:COUN {len(levels)}"]
+        message = ";".join([*parts, ":READ?", back, ":SYST:ERR?"])
+        expect = Expect.LINE.within(max(5.0, 1.0 + 2 * len(levels) * dwell_seconds))
+        try:
+            (reply,) = checked(self._transport, message, "it swept", expect)
+            return self._readings(message, reply, len(levels))
+        except HilError:
+            with contextlib.suppress(HilError):
+                tell(self._transport, f":ABOR;{back}")
+            raise
 
     def make_safe(self) -> None:
         """Source 0 and switch the output off: nothing is asked, every step is attempted.
@@ -188,47 +183,65 @@ class Keithley2400:
         attempt_all(self._transport.address, steps)
         self._level = 0.0
 
-    def check(self) -> None:
-        """Raise if the error queue holds anything.
-
-        Raises:
-            InstrumentError: it does.
-        """
-        check_errors(self._transport, "it was last used")
+    def _compliance_query(self) -> str:
+        return f":SENS:{SENSED[self._source]}:PROT:TRIP?"
 
     def _source_as(
-        self, source: str, level: float, sensed: str, limit: float, fixed: float | None
+        self,
+        source: str,
+        level: float,
+        limit: float,
+        fixed: float | None,
+        largest: float | None,
     ) -> None:
+        sensed = SENSED[source]
         settings = [Setting(":SOUR:FUNC", source), Setting(f":SENS:{sensed}:PROT", limit)]
         if fixed is None:
             settings.append(Setting(f":SENS:{sensed}:RANG:AUTO", 1.0))
         else:
             settings.append(Setting(f":SENS:{sensed}:RANG", number(fixed)))
+        if largest is not None:
+            # A range that does not reach the level of long ago would be refused.
+            settings.append(Setting(f":SOUR:{source}", "0"))
+            settings.append(Setting(f":SOUR:{source}:RANG", number(largest)))
         settings.append(Setting(f":SOUR:{source}", level))
         apply(self._transport, f"{source} was sourced", settings)
         self._source, self._level = source, level
+        self._limit, self._fixed = limit, fixed
 
     def _read(self, message: str, count: int, delay_seconds: float = 0.0) -> list[SmuReading]:
         # Two functions and autozero: up to six integrations a reading, and some overhead.
         seconds = 1.0 + count * (0.01 + delay_seconds + 6 * self._line_cycles * LINE_SECONDS)
         reply = ask(self._transport, message, Expect.LINE.within(max(5.0, seconds)))
+        return self._readings(message, reply, count)
+
+    def _readings(self, message: str, reply: str, count: int) -> list[SmuReading]:
         numbers = parsed_numbers(self._transport, message, reply, count * N_ELEMENTS)
         return [_reading(numbers[i : i + N_ELEMENTS]) for i in range(0, len(numbers), N_ELEMENTS)]
 
-    def _teller(self, message: str) -> Callable[[], object]:
-        return lambda: tell(self._transport, message)
+    def _check_sweep(self, levels: Sequence[float]) -> None:
+        if not 1 <= len(levels) <= LARGEST_SWEEP:
+            raise UsageError(f"a sweep has 1 to {LARGEST_SWEEP} levels, not {len(levels)}")
+        for level in levels:
+            self._refuse_level(level)
 
-    def _refuse_level(self, level: float) -> None:
-        if self._source == "VOLT":
-            self._refuse_volts(level)
-        else:
-            self._refuse_amps(level)
+    def _readied(self, held: Held) -> list[str]:
+        """One range for a whole quick sweep: that of the compliance, which reads everything."""
+        if not held.quick:
+            return []
+        sense = f":SENS:{SENSED[self._source]}"
+        limit = known_limit(self._transport.address, self._limit)
+        cycles = f"{sense}:NPLC {number(held.line_cycles)}"
+        return [f"{cycles};:SYST:AZER OFF;{sense}:RANG {number(limit)}"]
 
-    def _refuse_volts(self, volts: float) -> None:
-        refuse_beyond(self._transport.address, "a voltage", volts, self._limits.volts)
-
-    def _refuse_amps(self, amps: float) -> None:
-        refuse_beyond(self._transport.address, "a current", amps, self._limits.amps)
+    def _back(self, held: Held) -> str:
+        """Everything as it was before a sweep."""
+        parts = [f":SOUR:{self._source}:MODE FIX;:TRIG:COUN 1;:SOUR:DEL:AUTO ON"]
+        if held.quick:
+            sense = f":SENS:{SENSED[self._source]}"
+            parts += [f"{sense}:NPLC {number(self._line_cycles)};:SYST:AZER ON"]
+            parts += [self._sense_range(self._fixed)]
+        return ";".join(parts)
 
 
 def _reading(elements: Sequence[float]) -> SmuReading:

@@ -10,42 +10,51 @@ Source: Model 2450 Reference Manual, 2450-901-01 Rev. B.
 from __future__ import annotations
 
 import contextlib
-import re
 from collections.abc import Callable, Sequence
 
 from drivers.instruments.base import (
     Identity,
     ask,
     attempt_all,
-    check_errors,
     identify,
-    parsed_fault,
     parsed_numbers,
-    refuse_beyond,
     tell,
 )
 from drivers.instruments.scpi import Setting, apply, number
-from drivers.instruments.smu import SmuLimits, SmuReading, SmuSetup
+from drivers.instruments.smu import (
+    LINE_SECONDS,
+    Held,
+    HeldTiming,
+    SmuLimits,
+    SmuReading,
+    SmuSetup,
+    checked,
+    known_limit,
+)
+from drivers.instruments.smu_single import LARGEST_SWEEP, SENSED, SingleSmu
 from drivers.transport.interface import Expect, Transport
-from hil.errors import ConfigurationError, HilError, TransportTimeoutError, UsageError
+from hil.errors import ConfigurationError, HilError, UsageError
 
 __all__ = ["Keithley2450"]
 
-LARGEST_SWEEP = 2500
-LARGEST_LIST = 100  # values one LIST command takes
 BUFFER = '"defbuffer1"'
 ELEMENTS = "READ,SOUR,SEC,FRAC,SOURSTAT"
 N_ELEMENTS = 5
 OVERFLOW = 9.9e37
 LIMITED_BIT = 32  # of SOURSTAT
-LINE_SECONDS = 0.02
 SHORTEST_DELAY_SECONDS = 50e-6
-N_RAMP_STEPS = 10
 LIMITS = {"VOLT": "ILIM", "CURR": "VLIM"}
-SENSED = {"VOLT": "CURR", "CURR": "VOLT"}
+TIMING = HeldTiming(
+    shortest_seconds=2e-3,
+    shortest_cycles=0.01,
+    n_integrations=2,
+    n_zeroed=6,
+    point_seconds=1e-3,
+    timed=False,
+)
 
 
-class Keithley2450:
+class Keithley2450(SingleSmu):
     """A SourceMeter; nothing is sent before :meth:`prepare`.
 
     Args:
@@ -62,11 +71,7 @@ class Keithley2450:
         idn_pattern: str = r"KEITHLEY.*MODEL 24[56]\d",
         serial: str | None = None,
     ) -> None:
-        self._transport = transport
-        self._limits = limits
-        self._idn_pattern = idn_pattern
-        self._serial = serial
-        self._line_cycles = 1.0
+        super().__init__(transport, limits, idn_pattern, serial)
         self._origin_seconds: float | None = None
         self._forget()
 
@@ -99,34 +104,6 @@ class Keithley2450:
         apply(self._transport, "being set up", settings)
         self._line_cycles = setup.line_cycles
         return identity
-
-    def source_volts(
-        self, volts: float, limit_amps: float, amps_range: float | None = None
-    ) -> None:
-        """Source a voltage: the range and the limit first, then the level.
-
-        Changing from amps to volts switches the output off, as the instrument does.
-
-        Args:
-            volts: the level.
-            limit_amps: source limit.
-            amps_range: a fixed measuring range; None: automatic.
-
-        Raises:
-            SafetyError: outside the envelope; nothing was sent.
-            InstrumentError: refused, or read back differently.
-        """
-        self._refuse_volts(volts)
-        self._refuse_amps(limit_amps)
-        self._source_as("VOLT", volts, limit_amps, amps_range)
-
-    def source_amps(
-        self, amps: float, limit_volts: float, volts_range: float | None = None
-    ) -> None:
-        """Source a current; see :meth:`source_volts`."""
-        self._refuse_amps(amps)
-        self._refuse_volts(limit_volts)
-        self._source_as("CURR", amps, limit_volts, volts_range)
 
     def switch(self, on: bool) -> None:
         """Output on or off, checked.
@@ -172,33 +149,45 @@ class Keithley2450:
             InstrumentError: refused; the output is off.
         """
         self._check_sweep(levels, delay_seconds)
-        lists = self._list_commands(levels)
-        if len(lists) > 1:
-            for command in lists:
-                tell(self._transport, command)
-            lists = []
-        parts = [*lists, *self._sweep_commands(len(levels), delay_seconds or 0.0)]
+        parts = self._sweep_commands(len(levels), delay_seconds or 0.0)
+        return self._swept(levels, [*parts, ":SYST:ERR?"], delay_seconds or 0.0)
+
+    def sweep_held(self, levels: Sequence[float], dwell_seconds: float) -> list[SmuReading]:
+        """As :meth:`sweep`, each level held for a time, or a little longer.
+
+        A dwell with room for it is read as :meth:`prepare` said, with automatic zero and range; a
+        shorter one on the range of the limit, with integrations of at most half of it.
+
+        Args:
+            levels: 1 to 2500 levels of the present source.
+            dwell_seconds: 2 ms or more.
+
+        Raises:
+            UsageError: none or too many levels, a dwell too short, or the output is off.
+            SafetyError: one is outside the envelope; nothing was sent.
+            InstrumentError: refused; the output is off.
+        """
+        self._check_sweep(levels, None)
+        address = self._transport.address
+        held = Held.fitting(address, dwell_seconds, self._line_cycles, TIMING)
+        sweep = self._sweep_commands(len(levels), held.wait_seconds)
+        parts = [*self._readied(held), *sweep, *self._back(held), ":SYST:ERR?"]
+        return self._swept(levels, parts, dwell_seconds)
+
+    def _swept(
+        self, levels: Sequence[float], parts: Sequence[str], step_seconds: float
+    ) -> list[SmuReading]:
+        """Send long lists ahead, sweep, and give the readings; the output is off after errors."""
+        message = ";".join([*self._lists_ahead(levels), *parts])
+        expect = self._expected(len(levels), step_seconds)
         try:
-            return self._swept(";".join(parts), len(levels), delay_seconds or 0.0)
+            (reply,) = checked(self._transport, message, "it swept", expect)
+            return self._readings(message, reply, len(levels))
         except HilError:
             self._on = False
             with contextlib.suppress(HilError):
                 tell(self._transport, ":ABOR;:OUTP OFF")
             raise
-
-    def ramp_to_zero(self, sleep: Callable[[float], None], step_seconds: float = 0.01) -> None:
-        """Bring the source to 0 in ten steps, writing only.
-
-        Args:
-            sleep: waits between steps.
-            step_seconds: how long.
-        """
-        start = self._level
-        for step in range(N_RAMP_STEPS - 1, -1, -1):
-            level = start * step / N_RAMP_STEPS
-            tell(self._transport, f":SOUR:{self._source} {number(level)}")
-            self._level = level
-            sleep(step_seconds)
 
     def make_safe(self) -> None:
         """Source 0 and switch the output off: nothing is asked, every step is attempted.
@@ -212,19 +201,22 @@ class Keithley2450:
         attempt_all(self._transport.address, steps)
         self._level, self._on = 0.0, False
 
-    def check(self) -> None:
-        """Raise if the error queue holds anything.
-
-        Raises:
-            InstrumentError: it does.
-        """
-        check_errors(self._transport, "it was last used")
-
     def _forget(self) -> None:
         """The state after a reset."""
         self._source, self._level, self._on = "VOLT", 0.0, False
+        self._limit, self._fixed = None, None
 
-    def _source_as(self, source: str, level: float, limit: float, fixed: float | None) -> None:
+    def _compliance_query(self) -> str:
+        return f":SOUR:{self._source}:{LIMITS[self._source]}:TRIP?"
+
+    def _source_as(
+        self,
+        source: str,
+        level: float,
+        limit: float,
+        fixed: float | None,
+        largest: float | None,
+    ) -> None:
         sensed = SENSED[source]
         settings = [Setting(":SOUR:FUNC", source), Setting(":SENS:FUNC", f'"{sensed}"')]
         # The range goes before the limit, which must not be a small part of it.
@@ -233,11 +225,16 @@ class Keithley2450:
         else:
             settings.append(Setting(f":SENS:{sensed}:RANG", number(fixed)))
         settings.append(Setting(f":SOUR:{source}:{LIMITS[source]}", limit))
+        if largest is not None:
+            # A range that does not reach the level of long ago would be refused.
+            settings.append(Setting(f":SOUR:{source}", "0"))
+            settings.append(Setting(f":SOUR:{source}:RANG", number(largest)))
         settings.append(Setting(f":SOUR:{source}", level))
         if source != self._source:
             self._on = False
         apply(self._transport, f"{source} was sourced", settings)
         self._source, self._level = source, level
+        self._limit, self._fixed = limit, fixed
 
     def _check_sweep(self, levels: Sequence[float], delay_seconds: float | None) -> None:
         if not 1 <= len(levels) <= LARGEST_SWEEP:
@@ -249,13 +246,6 @@ class Keithley2450:
         if not self._on:
             raise UsageError("a sweep switches the output on: switch it on first if that is meant")
 
-    def _list_commands(self, levels: Sequence[float]) -> list[str]:
-        commands = []
-        for first in range(0, len(levels), LARGEST_LIST):
-            values = ",".join(map(number, levels[first : first + LARGEST_LIST]))
-            commands.append(f":SOUR:LIST:{self._source}{':APP' if first else ''} {values}")
-        return commands
-
     def _sweep_commands(self, count: int, delay_seconds: float) -> list[str]:
         # Without the empty model a refused sweep would leave INIT an older one to run.
         return [
@@ -266,22 +256,26 @@ class Keithley2450:
             f":SOUR:{self._source} {number(self._level)}",
             ":OUTP ON",
             f":TRAC:DATA? 1,{count},{BUFFER},{ELEMENTS}",
-            ":SYST:ERR?",
         ]
 
-    def _swept(self, message: str, count: int, delay_seconds: float) -> list[SmuReading]:
-        expect = self._expected(count, delay_seconds)
-        try:
-            reply = ask(self._transport, message, expect)
-        except TransportTimeoutError:
-            self._transport.clear()
-            check_errors(self._transport, "it swept")
-            raise
-        # Without data the reply is the error alone, and its text has semicolons, too.
-        alone = re.match(r'[+-]?\d+,"', reply) is not None
-        data, _, fault = ("", "", reply) if alone else reply.partition(";")
-        check_errors(self._transport, "it swept", parsed_fault(self._transport, fault))
-        return self._readings(message, data, count)
+    def _readied(self, held: Held) -> list[str]:
+        """No delay of the source's own; for a quick sweep the range of the limit, no zeroing."""
+        parts = [f":SOUR:{self._source}:DEL 0"]
+        if held.quick:
+            sense = f":SENS:{SENSED[self._source]}"
+            parts += [f"{sense}:NPLC {number(held.line_cycles)}", f"{sense}:AZER OFF"]
+            limit = known_limit(self._transport.address, self._limit)
+            parts += [f"{sense}:RANG {number(limit)}"]
+        return parts
+
+    def _back(self, held: Held) -> list[str]:
+        """Everything as it was before a sweep."""
+        parts = [f":SOUR:{self._source}:DEL:AUTO ON"]
+        if held.quick:
+            sense = f":SENS:{SENSED[self._source]}"
+            parts += [f"{sense}:NPLC {number(self._line_cycles)}", f"{sense}:AZER ON"]
+            parts += [self._sense_range(self._fixed)]
+        return parts
 
     def _read(self, message: str, count: int) -> list[SmuReading]:
         return self._readings(message, ask(self._transport, message, self._expected(count)), count)
@@ -310,18 +304,3 @@ class Keithley2450:
             bool(int(status) & LIMITED_BIT),
             max(abs(measured), abs(sourced)) >= OVERFLOW,
         )
-
-    def _teller(self, message: str) -> Callable[[], object]:
-        return lambda: tell(self._transport, message)
-
-    def _refuse_level(self, level: float) -> None:
-        if self._source == "VOLT":
-            self._refuse_volts(level)
-        else:
-            self._refuse_amps(level)
-
-    def _refuse_volts(self, volts: float) -> None:
-        refuse_beyond(self._transport.address, "a voltage", volts, self._limits.volts)
-
-    def _refuse_amps(self, amps: float) -> None:
-        refuse_beyond(self._transport.address, "a current", amps, self._limits.amps)

@@ -6,28 +6,25 @@ Source: Series 2600B Reference Manual, 2600BS-901-01 Rev. F.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from drivers.instruments import keithley2600b_sweeps as sweeps
 from drivers.instruments import tsp
-from drivers.instruments.base import Identity, attempt_all, identify, refuse_beyond, tell
-from drivers.instruments.smu import SmuLimits, SmuReading
+from drivers.instruments.base import Identity, attempt_all, identify, tell
+from drivers.instruments.keithley2600b_sweeps import N_COLUMNS, Letter
+from drivers.instruments.smu import LINE_SECONDS, Held, SmuLimits, SmuReading
+from drivers.instruments.smu_channels import ChannelSmu
 from drivers.instruments.tsp import Setting, number
 from drivers.transport.interface import Expect, Transport
-from hil.errors import TransportTimeoutError, UsageError
+from hil.errors import ProtocolError, TransportTimeoutError
 
 __all__ = ["Keithley2600B", "Smu2600Setup"]
 
-LARGEST_SWEEP = 10_000
-LARGEST_LIST = 100  # values that go into one message
-N_RAMP_STEPS = 10
 OVERFLOW = 9.9e37
 COMPLIANCE_CONDITIONS = 0b11  # voltage limit, current limit
 COMPLIANCE_STATUS = 1 << 6  # of a buffer's statuses
-LINE_SECONDS = 0.02
-N_COLUMNS = 3  # amps, volts and status of a channel
-Letter: TypeAlias = Literal["a", "b"]
 OffMode: TypeAlias = Literal["NORMAL", "ZERO", "HIGH_Z"]
 OFF_MODES: dict[OffMode, float] = {"NORMAL": 0, "ZERO": 1, "HIGH_Z": 2}
 
@@ -47,7 +44,7 @@ class Smu2600Setup:
     off_mode: OffMode = "NORMAL"
 
 
-class Keithley2600B:
+class Keithley2600B(ChannelSmu[Letter]):
     """A SourceMeter; nothing is sent before :meth:`prepare`.
 
     Args:
@@ -57,6 +54,9 @@ class Keithley2600B:
         serial: its serial number, if it is to be checked.
     """
 
+    volts_and_amps = ("v", "i")
+    largest_sweep = 10_000
+
     def __init__(
         self,
         transport: Transport,
@@ -64,13 +64,7 @@ class Keithley2600B:
         idn_pattern: str = r"KEITHLEY.*MODEL 26[0135]\d[AB]",
         serial: str | None = None,
     ) -> None:
-        self._transport = transport
-        self._limits = dict(limits)
-        self._idn_pattern = idn_pattern
-        self._serial = serial
-        self._line_cycles = 1.0
-        self._functions = dict.fromkeys(self._limits, "v")
-        self._levels = dict.fromkeys(self._limits, 0.0)
+        super().__init__(transport, limits, idn_pattern, serial)
 
     def prepare(self, setup: Smu2600Setup) -> Identity:
         """Check the identity, reset to 0 V with the outputs off, and set up.
@@ -82,8 +76,7 @@ class Keithley2600B:
         identity = identify(self._transport, self._idn_pattern, self._serial)
         tell(self._transport, "abort")
         tell(self._transport, "reset() errorqueue.clear() status.reset()")
-        self._functions = dict.fromkeys(self._limits, "v")
-        self._levels = dict.fromkeys(self._limits, 0.0)
+        self._forget()
         settings = [Setting("format.asciiprecision", 10)]
         for letter in self._limits:
             settings += [
@@ -96,33 +89,6 @@ class Keithley2600B:
         tsp.apply(self._transport, "being set up", settings)
         self._line_cycles = setup.line_cycles
         return identity
-
-    def source_volts(
-        self, letter: Letter, volts: float, limit_amps: float, amps_range: float | None = None
-    ) -> None:
-        """Source a voltage: the compliance first, then the range, then the level.
-
-        Args:
-            letter: the channel.
-            volts: the level.
-            limit_amps: compliance.
-            amps_range: a fixed measuring range; None: automatic.
-
-        Raises:
-            SafetyError: outside the envelope; nothing was sent.
-            InstrumentError: refused, or read back differently.
-        """
-        self._refuse(letter, "v", volts)
-        self._refuse(letter, "i", limit_amps)
-        self._source_as(letter, "v", volts, limit_amps, amps_range)
-
-    def source_amps(
-        self, letter: Letter, amps: float, limit_volts: float, volts_range: float | None = None
-    ) -> None:
-        """Source a current; see :meth:`source_volts`."""
-        self._refuse(letter, "i", amps)
-        self._refuse(letter, "v", limit_volts)
-        self._source_as(letter, "i", amps, limit_volts, volts_range)
 
     def switch(self, on: bool, letters: Sequence[Letter] | None = None) -> None:
         """Outputs on or off in one message, checked.
@@ -137,14 +103,31 @@ class Keithley2600B:
         settings = [Setting(f"smu{x}.source.output", float(on)) for x in self._chosen(letters)]
         tsp.apply(self._transport, "the output was switched", settings)
 
-    def set_levels(self, levels: Mapping[Letter, float]) -> None:
-        """Change levels of the present sources only, in one message, writing only.
+    def step_levels(self, levels: Mapping[Letter, float]) -> dict[Letter, bool]:
+        """Set levels of the present sources; whether they were in compliance just before.
+
+        One exchange, in which errors are asked for as well.
 
         Raises:
             SafetyError: outside the envelope; nothing was sent.
+            InstrumentError: a level was refused.
         """
-        tell(self._transport, self._level_commands(levels))
+        if not levels:
+            return {}
+        before = [f"c{x}" for x in levels]
+        asked = ",".join(f"smu{x}.source.compliance" for x in levels)
+        commands = f"{','.join(before)}={asked} {self._level_commands(levels)}"
         self._levels.update(levels)
+        values = tsp.run(self._transport, "levels were set", commands, before)
+        if not set(values) <= {"true", "false"}:
+            raise ProtocolError(
+                f"{self._transport.address} answered {values} where true or false was expected "
+                "for each channel. Probably a late reply to an earlier message: clear the session",
+                address=self._transport.address,
+                sent=commands,
+                received=values,
+            )
+        return {x: value == "true" for x, value in zip(levels, values, strict=True)}
 
     def measure(self, letters: Sequence[Letter] | None = None) -> dict[Letter, SmuReading]:
         """One reading of each channel at the present levels, in one exchange."""
@@ -192,12 +175,45 @@ class Keithley2600B:
             InstrumentError: the instrument reported errors during the sweep.
         """
         n_steps = self._checked_length(levels)
-        if n_steps > LARGEST_LIST:
-            self._send_lists(levels)
-        message = self._sweep_message(levels, n_steps, delay_seconds)
+        back = self._back(levels)
+        message = sweeps.stepped(levels, self._level_names(levels), back, delay_seconds)
         step_seconds = 0.01 + delay_seconds + 3 * self._line_cycles * LINE_SECONDS
-        n_values = n_steps * (N_COLUMNS * len(levels) + 1)
-        expect = Expect.block(4 * n_values).within(max(5.0, 1.0 + n_steps * step_seconds))
+        return self._swept(levels, message, n_steps * step_seconds)
+
+    def sweep_held(
+        self, levels: Mapping[Letter, Sequence[float]], dwell_seconds: float
+    ) -> dict[Letter, list[SmuReading]]:
+        """As :meth:`sweep`, each level held for a time that a timer of the instrument keeps.
+
+        The channels step together, within some microseconds. A dwell with room for it is read
+        as :meth:`prepare` said, with automatic zero and range; a shorter one on the range of the
+        compliance with an aperture of at most half of it. Everything is as before afterwards.
+
+        Args:
+            levels: lists of one length, by channel.
+            dwell_seconds: 100 us or more.
+
+        Raises:
+            UsageError: no channel, lists of different lengths, or too long; too short a dwell.
+            SafetyError: a level is outside the envelope; nothing was sent.
+            InstrumentError: the instrument reported errors during the sweep.
+        """
+        n_steps = self._checked_length(levels)
+        held = Held.fitting(
+            self._transport.address, dwell_seconds, self._line_cycles, sweeps.TIMING
+        )
+        message = sweeps.held(levels, self._functions, held, self._line_cycles)
+        return self._swept(levels, message, n_steps * dwell_seconds)
+
+    def _swept(
+        self, levels: Mapping[Letter, Sequence[float]], message: str, seconds: float
+    ) -> dict[Letter, list[SmuReading]]:
+        """Send long lists ahead, run a sweep, and take its block of readings apart."""
+        for ahead in sweeps.long_lists(levels):
+            tell(self._transport, ahead)
+        width = N_COLUMNS * len(levels) + 1
+        n_bytes = 4 * width * len(next(iter(levels.values())))
+        expect = Expect.block(n_bytes).within(max(5.0, 1.0 + seconds))
         try:
             payload = self._transport.exchange(message.encode("ascii"), expect)
         except TransportTimeoutError:
@@ -205,25 +221,13 @@ class Keithley2600B:
             self._transport.clear()
             tsp.check_errors(self._transport, "sweeping")
             raise
-        rows = list(struct.iter_unpack(f"<{N_COLUMNS * len(levels) + 1}f", payload))
+        rows = list(struct.iter_unpack(f"<{width}f", payload))
         if rows[-1][-1]:
             tsp.check_errors(self._transport, "sweeping")
         return {
             letter: [_buffered(row[N_COLUMNS * place : N_COLUMNS * (place + 1)]) for row in rows]
             for place, letter in enumerate(levels)
         }
-
-    def ramp_to_zero(self, sleep: Callable[[float], None], step_seconds: float = 0.01) -> None:
-        """Bring all channels to 0 in ten steps together, writing only.
-
-        Args:
-            sleep: waits between steps.
-            step_seconds: how long.
-        """
-        start = dict(self._levels)
-        for step in range(N_RAMP_STEPS - 1, -1, -1):
-            self.set_levels({x: level * step / N_RAMP_STEPS for x, level in start.items()})
-            sleep(step_seconds)
 
     def make_safe(self) -> None:
         """Source 0 and switch the outputs off: nothing is asked, every step is attempted.
@@ -247,29 +251,37 @@ class Keithley2600B:
         """
         tsp.check_errors(self._transport, "it was last used")
 
+    def _level_message(self, channel: Letter, level: float) -> str:
+        return f"smu{channel}.source.level{self._functions[channel]}={number(level)}"
+
+    def _joined(self, commands: Sequence[str]) -> str:
+        return " ".join(commands)
+
     def _source_as(
-        self, letter: Letter, source: str, level: float, limit: float, fixed: float | None
+        self,
+        channel: Letter,
+        source: str,
+        level: float,
+        limit: float,
+        fixed: float | None,
+        largest: float | None,
     ) -> None:
         sensed = "i" if source == "v" else "v"
-        smu = f"smu{letter}"
+        smu = f"smu{channel}"
         settings = [Setting(f"{smu}.source.limit{sensed}", limit)]
         if fixed is None:
             settings.append(Setting(f"{smu}.measure.autorange{sensed}", 1))
         else:
             settings.append(Setting(f"{smu}.measure.range{sensed}", fixed, confirmed=False))
+        if largest is not None:
+            # A range that does not reach the level of long ago would be refused.
+            settings.append(Setting(f"{smu}.source.level{source}", 0.0, confirmed=False))
+            settings.append(Setting(f"{smu}.source.range{source}", largest, confirmed=False))
         # The level before the function: a level of long ago must not come out in between.
         settings.append(Setting(f"{smu}.source.level{source}", level))
         settings.append(Setting(f"{smu}.source.func", float(source == "v")))
         tsp.apply(self._transport, f"{smu} was set to source", settings)
-        self._functions[letter], self._levels[letter] = source, level
-
-    def _level_commands(self, levels: Mapping[Letter, float]) -> str:
-        for letter, level in levels.items():
-            self._refuse(letter, self._function(letter), level)
-        return " ".join(
-            f"smu{letter}.source.level{self._functions[letter]}={number(level)}"
-            for letter, level in levels.items()
-        )
+        self._functions[channel], self._levels[channel] = source, level
 
     def _read(
         self, commands: str, letters: Sequence[Letter], delay_seconds: float = 0.0
@@ -287,77 +299,12 @@ class Keithley2600B:
             for place, letter in enumerate(letters)
         }
 
-    def _sweep_message(
-        self, levels: Mapping[Letter, Sequence[float]], n_steps: int, delay_seconds: float
-    ) -> str:
-        """The whole sweep as one line of Lua; ``e`` counts errors step by step."""
-        lists, clears, steps, reads, backs, columns = [], [], [], [], [], []
-        for x, values in levels.items():
-            smu, level = f"smu{x}", f"smu{x}.source.level{self._functions[x]}"
-            if n_steps <= LARGEST_LIST:
-                lists.append(f"hil{x}={{{','.join(map(number, values))}}}")
-            clears.append(f"{smu}.nvbuffer1.clear() {smu}.nvbuffer2.clear()")
-            steps.append(f"{level}=hil{x}[k]")
-            reads.append(f"{smu}.measure.overlappediv({smu}.nvbuffer1,{smu}.nvbuffer2)")
-            backs.append(f"{level}={number(self._levels[x])}")
-            columns.append(f"{smu}.nvbuffer1,{smu}.nvbuffer2,{smu}.nvbuffer1.statuses")
-        loop = " ".join((*steps, f"delay({number(delay_seconds)})", *reads, "waitcomplete()"))
-        return " ".join(
-            (
-                *lists,
-                *clears,
-                f"hile={{}} for k=1,{n_steps} do {loop} hile[k]=errorqueue.count end",
-                *backs,
-                "format.byteorder=format.LITTLEENDIAN format.data=format.REAL32",
-                f"printbuffer(1,{n_steps},{','.join(columns)},hile) format.data=format.ASCII",
-            )
-        )
+    def _level_names(self, letters: Iterable[Letter]) -> dict[Letter, str]:
+        return {x: f"smu{x}.source.level{self._functions[x]}" for x in letters}
 
-    def _send_lists(self, levels: Mapping[Letter, Sequence[float]]) -> None:
-        for letter, values in levels.items():
-            for first in range(0, len(values), LARGEST_LIST):
-                chunk = ",".join(map(number, values[first : first + LARGEST_LIST]))
-                tell(self._transport, _append_command(letter, chunk, first))
-
-    def _checked_length(self, levels: Mapping[Letter, Sequence[float]]) -> int:
-        lengths = {len(values) for values in levels.values()}
-        if len(lengths) != 1 or not 1 <= min(lengths) <= LARGEST_SWEEP:
-            raise UsageError(
-                f"a sweep has lists of one length from 1 to {LARGEST_SWEEP}, not {sorted(lengths)}"
-            )
-        for letter, values in levels.items():
-            for level in values:
-                self._refuse(letter, self._function(letter), level)
-        return lengths.pop()
-
-    def _teller(self, message: str) -> Callable[[], object]:
-        return lambda: tell(self._transport, message)
-
-    def _chosen(self, letters: Sequence[Letter] | None) -> list[Letter]:
-        return list(self._limits) if letters is None else [x for x in letters if self._function(x)]
-
-    def _function(self, letter: Letter) -> str:
-        if letter not in self._functions:
-            raise UsageError(
-                f"{self._transport.address}: channel {letter} has no limits and is not used; the "
-                f"channels are {', '.join(self._functions)}"
-            )
-        return self._functions[letter]
-
-    def _refuse(self, letter: Letter, function: str, value: float) -> None:
-        self._function(letter)
-        limits = self._limits[letter]
-        if function == "v":
-            refuse_beyond(self._transport.address, "a voltage", value, limits.volts)
-        else:
-            refuse_beyond(self._transport.address, "a current", value, limits.amps)
-
-
-def _append_command(letter: Letter, values: str, first: int) -> str:
-    """Lua that puts further values into a channel's list, the first ones into a new list."""
-    if first == 0:
-        return f"hil{letter}={{{values}}}"
-    return f"for _,x in ipairs({{{values}}}) do table.insert(hil{letter},x) end"
+    def _back(self, letters: Iterable[Letter]) -> list[str]:
+        """Commands that bring levels back to what they are now."""
+        return [self._level_message(x, self._levels[x]) for x in letters]
 
 
 def _read_now(values: Sequence[float]) -> SmuReading:

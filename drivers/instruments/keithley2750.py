@@ -5,7 +5,7 @@ Source: Model 2750 Multimeter/Switch System User's Manual, 2750-900-01 Rev. F.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from drivers.instruments.base import (
     ERROR_QUERY,
@@ -29,12 +29,14 @@ from drivers.instruments.scanner import (
     shaped,
 )
 from drivers.instruments.scpi import Setting, apply, number
+from drivers.instruments.smu import checked
 from drivers.transport.interface import Transport
 from hil.arrays import Floats
-from hil.errors import ProtocolError, UsageError
+from hil.errors import InstrumentError, ProtocolError, UsageError
 
 __all__ = ["Keithley2750"]
 
+CLOSED = ":ROUT:MULT:CLOS?"
 LARGEST_SCAN = 110_000  # readings the instrument's buffer keeps
 
 
@@ -125,23 +127,47 @@ class Keithley2750:
         """
         self._switch("OPEN", channels, "0")
 
+    def close_exactly(self, channels: Collection[int]) -> None:
+        """Open everything, then close these, and read back that it is so; one exchange.
+
+        Raises:
+            InstrumentError: refused, or other channels are closed than asked for.
+        """
+        parts = [":ROUT:OPEN:ALL"]
+        if channels:
+            parts.append(f":ROUT:MULT:CLOS {channel_list(sorted(channels))}")
+        message = ";".join([*parts, CLOSED, ERROR_QUERY])
+        (reply,) = checked(self._transport, message, "channels were switched")
+        closed = self._listed(reply)
+        if sorted(closed) != sorted(channels):
+            raise InstrumentError(
+                f"{self._transport.address}: {closed} are closed where {sorted(channels)} were "
+                "asked for. Open all channels; a scan or a pair of channels for four wires may be "
+                "left of earlier use: reset it",
+                address=self._transport.address,
+                wanted=sorted(channels),
+                closed=closed,
+            )
+
     def closed(self) -> list[int]:
         """Numbers of all closed channels.
 
         Raises:
             ProtocolError: the reply is no channel list.
         """
-        query = ":ROUT:MULT:CLOS?"
-        reply = ask(self._transport, query)
+        return self._listed(ask(self._transport, CLOSED))
+
+    def _listed(self, reply: str) -> list[int]:
+        """Numbers in a channel list."""
         fields = reply.removeprefix("(@").removesuffix(")").split(",")
         try:
             return [int(field) for field in fields if field.strip()]
         except ValueError as error:
             raise ProtocolError(
-                f"{self._transport.address} answered {reply!r} to {query!r}: no channel list. "
+                f"{self._transport.address} answered {reply!r} to {CLOSED!r}: no channel list. "
                 "Probably another kind of instrument, or a late reply to an earlier message",
                 address=self._transport.address,
-                sent=query,
+                sent=CLOSED,
                 received=reply,
             ) from error
 
@@ -151,8 +177,19 @@ class Keithley2750:
         Raises:
             TransportError: some steps failed; channels may be closed.
         """
+        self.leave(())
+
+    def leave(self, channels: Collection[int]) -> None:
+        """Open all channels, then close these: nothing is asked, every step is attempted.
+
+        Raises:
+            TransportError: some steps failed; other channels may be closed.
+        """
+        messages = [":ABOR", ":ROUT:OPEN:ALL"]
+        if channels:
+            messages.append(f":ROUT:MULT:CLOS {channel_list(sorted(channels))}")
         steps: list[tuple[str, Callable[[], object]]] = [("clear", self._transport.clear)]
-        steps += [(message, self._teller(message)) for message in (":ABOR", ":ROUT:OPEN:ALL")]
+        steps += [(message, self._teller(message)) for message in messages]
         attempt_all(self._transport.address, steps)
 
     def check(self) -> None:

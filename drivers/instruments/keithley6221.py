@@ -12,16 +12,19 @@ from drivers.instruments.base import (
     Identity,
     ask,
     attempt_all,
+    check_errors,
     identify,
     parsed_numbers,
     refuse_beyond,
     tell,
 )
 from drivers.instruments.scpi import Setting, apply, number
+from drivers.instruments.smu import checked
 from drivers.transport.interface import Transport
 
 __all__ = ["CurrentSourceLimits", "CurrentSourceSetup", "Keithley6221"]
 
+N_RAMP_STEPS = 10
 COMPLIANCE_BIT = 1 << 3  # measurement condition register (manual, figure 11-6)
 
 
@@ -67,6 +70,7 @@ class Keithley6221:
         self._limits = limits
         self._idn_pattern = idn_pattern
         self._serial = serial
+        self._amps = 0.0
 
     def prepare(self, setup: CurrentSourceSetup) -> Identity:
         """Check the identity, reset to 0 A with the output off, and set up.
@@ -77,6 +81,7 @@ class Keithley6221:
         """
         identity = identify(self._transport, self._idn_pattern, self._serial)
         tell(self._transport, ":SOUR:CLE;*RST;*CLS;:STAT:PRES")
+        self._amps = 0.0
         settings = [
             Setting(":OUTP:LTE", float(setup.low_to_earth)),
             Setting(":SOUR:CURR:FILT", float(setup.filtered)),
@@ -105,6 +110,7 @@ class Keithley6221:
             Setting(":SOUR:CURR:RANG", number(largest_amps)),
             Setting(":SOUR:CURR", amps),
         ]
+        self._amps = amps
         apply(self._transport, "a current was sourced", settings)
 
     def set_amps(self, amps: float) -> None:
@@ -114,7 +120,36 @@ class Keithley6221:
             SafetyError: outside the envelope; nothing was sent.
         """
         self._refuse(amps)
+        self._amps = amps
         tell(self._transport, f":SOUR:CURR {number(amps)}")
+
+    def step_level(self, amps: float) -> bool:
+        """Change the level only; whether the source was in compliance just before.
+
+        One exchange, in which errors are asked for as well.
+
+        Raises:
+            SafetyError: outside the envelope; nothing was sent.
+            InstrumentError: the level was refused.
+        """
+        self._refuse(amps)
+        message = f":STAT:MEAS:COND?;:SOUR:CURR {number(amps)};:SYST:ERR?"
+        self._amps = amps
+        (reply,) = checked(self._transport, message, "a level was set")
+        (bits,) = parsed_numbers(self._transport, message, reply, 1)
+        return bool(int(bits) & COMPLIANCE_BIT)
+
+    def ramp_to_zero(self, sleep: Callable[[float], None], step_seconds: float = 0.01) -> None:
+        """Bring the source to 0 in ten steps, writing only.
+
+        Args:
+            sleep: waits between steps.
+            step_seconds: how long.
+        """
+        start = self._amps
+        for step in range(N_RAMP_STEPS - 1, -1, -1):
+            self.set_amps(start * step / N_RAMP_STEPS)
+            sleep(step_seconds)
 
     def switch(self, on: bool) -> None:
         """Output on or off, checked.
@@ -140,6 +175,15 @@ class Keithley6221:
         steps: list[tuple[str, Callable[[], object]]] = [("clear", self._transport.clear)]
         steps += [(message, self._teller(message)) for message in messages]
         attempt_all(self._transport.address, steps)
+        self._amps = 0.0
+
+    def check(self) -> None:
+        """Raise if the error queue holds anything.
+
+        Raises:
+            InstrumentError: it does.
+        """
+        check_errors(self._transport, "it was last used")
 
     def _teller(self, message: str) -> Callable[[], object]:
         return lambda: tell(self._transport, message)

@@ -9,7 +9,6 @@ Source: Agilent B2900 Series SCPI Command Reference, B2910-90030, Edition 2.
 from __future__ import annotations
 
 import contextlib
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
@@ -20,26 +19,38 @@ from drivers.instruments.base import (
     attempt_all,
     check_errors,
     identify,
-    parsed_fault,
     parsed_numbers,
-    refuse_beyond,
     tell,
 )
 from drivers.instruments.scpi import Setting, apply, number
-from drivers.instruments.smu import SmuLimits, SmuReading
+from drivers.instruments.smu import (
+    LINE_SECONDS,
+    Held,
+    HeldTiming,
+    SmuLimits,
+    SmuReading,
+    checked,
+    known_limit,
+)
+from drivers.instruments.smu_channels import ChannelSmu
+from drivers.instruments.smu_single import SENSED
 from drivers.transport.interface import Expect, Transport
-from hil.errors import HilError, TransportTimeoutError, UsageError
+from hil.errors import HilError, UsageError
 
 __all__ = ["KeysightB2900", "SmuB2900Setup"]
 
-LARGEST_SWEEP = 2500
 ELEMENTS = "VOLT,CURR,TIME,STAT"
 N_ELEMENTS = 4
 OVERFLOW = 9.9e37
 COMPLIANCE_BITS, OVERFLOW_BIT = 0b110, 1 << 13
-LINE_SECONDS = 0.02
-N_RAMP_STEPS = 10
-SENSED = {"VOLT": "CURR", "CURR": "VOLT"}
+TIMING = HeldTiming(
+    shortest_seconds=100e-6,
+    shortest_cycles=0.0005,
+    n_integrations=1,
+    n_zeroed=1,
+    point_seconds=30e-6,
+    timed=True,
+)
 OffMode: TypeAlias = Literal["NORM", "HIZ", "ZERO"]
 
 
@@ -59,7 +70,7 @@ class SmuB2900Setup:
     off_mode: OffMode = "NORM"
 
 
-class KeysightB2900:
+class KeysightB2900(ChannelSmu[int]):
     """A source-measure unit; nothing is sent before :meth:`prepare`.
 
     Args:
@@ -69,6 +80,10 @@ class KeysightB2900:
         serial: its serial number, if it is to be checked.
     """
 
+    volts_and_amps = ("VOLT", "CURR")
+    largest_sweep = 2500
+    _on: set[int]
+
     def __init__(
         self,
         transport: Transport,
@@ -76,13 +91,7 @@ class KeysightB2900:
         idn_pattern: str = r"(AGILENT|KEYSIGHT).*B29\d\d",
         serial: str | None = None,
     ) -> None:
-        self._transport = transport
-        self._limits = dict(limits)
-        self._idn_pattern = idn_pattern
-        self._serial = serial
-        self._line_cycles = 1.0
-        self._on: set[int] = set()
-        self._forget()
+        super().__init__(transport, limits, idn_pattern, serial)
 
     def prepare(self, setup: SmuB2900Setup) -> Identity:
         """Check the identity, reset to 0 V with the outputs off, and set up.
@@ -112,35 +121,6 @@ class KeysightB2900:
         self._line_cycles = setup.line_cycles
         return identity
 
-    def source_volts(
-        self, channel: int, volts: float, limit_amps: float, amps_range: float | None = None
-    ) -> None:
-        """Source a voltage: the compliance first, then the range, then the level.
-
-        Changing from amps to volts leaves the output off.
-
-        Args:
-            channel: the channel.
-            volts: the level.
-            limit_amps: compliance.
-            amps_range: a fixed measuring range; None: automatic.
-
-        Raises:
-            SafetyError: outside the envelope; nothing was sent.
-            InstrumentError: refused, or read back differently.
-        """
-        self._refuse(channel, "VOLT", volts)
-        self._refuse(channel, "CURR", limit_amps)
-        self._source_as(channel, "VOLT", volts, limit_amps, amps_range)
-
-    def source_amps(
-        self, channel: int, amps: float, limit_volts: float, volts_range: float | None = None
-    ) -> None:
-        """Source a current; see :meth:`source_volts`."""
-        self._refuse(channel, "CURR", amps)
-        self._refuse(channel, "VOLT", limit_volts)
-        self._source_as(channel, "CURR", amps, limit_volts, volts_range)
-
     def switch(self, on: bool, channels: Sequence[int] | None = None) -> None:
         """Outputs on or off, checked.
 
@@ -156,18 +136,30 @@ class KeysightB2900:
         apply(self._transport, "the outputs were switched", settings)
         self._on = self._on | set(chosen) if on else self._on - set(chosen)
 
-    def set_levels(self, levels: Mapping[int, float]) -> None:
-        """Set levels of the present sources in one message, unchecked by the instrument.
+    def step_levels(self, levels: Mapping[int, float]) -> dict[int, bool]:
+        """Set levels of the present sources; whether they were in compliance just before.
+
+        One exchange, in which errors are asked for as well.
 
         Raises:
             SafetyError: outside the envelope; nothing was sent.
+            InstrumentError: a level was refused.
         """
-        tell(self._transport, ";".join(self._level_commands(levels)))
+        if not levels:
+            return {}
+        commands = self._level_commands(levels)
+        asked = [f":SENS{c}:{SENSED[self._function(c)]}:PROT:TRIP?" for c in levels]
+        message = ";".join([*asked, commands, ":SYST:ERR?"])
         self._levels.update(levels)
+        replies = checked(
+            self._transport, message, "levels were set", Expect.LINE, n_replies=len(levels)
+        )
+        numbers = parsed_numbers(self._transport, message, ",".join(replies), len(levels))
+        return {c: number != 0.0 for c, number in zip(levels, numbers, strict=True)}
 
     def measure(self, channels: Sequence[int] | None = None) -> dict[int, SmuReading]:
         """One reading of each channel at its present level, in one exchange."""
-        return self._read([], self._chosen(channels))
+        return self._read("", self._chosen(channels))
 
     def measure_at(
         self, levels: Mapping[int, float], channels: Sequence[int] | None = None
@@ -203,26 +195,54 @@ class KeysightB2900:
             InstrumentError: refused; the outputs are off.
         """
         count = self._checked_length(levels)
+        ready = [f":TRIG{c}:ACQ:DEL {number(delay_seconds)}" for c in levels]
+        back = [f":TRIG{c}:ACQ:DEL 0" for c in levels]
+        return self._swept(levels, (ready, back), self._expected(count, delay_seconds))
+
+    def sweep_held(
+        self, levels: Mapping[int, Sequence[float]], dwell_seconds: float
+    ) -> dict[int, list[SmuReading]]:
+        """As :meth:`sweep`, each level held for a time that a timer of the instrument keeps.
+
+        A dwell with room for it is read as :meth:`prepare` said, with automatic range; a shorter
+        one on the range of the compliance, with an aperture of at most half of it.
+
+        Args:
+            levels: by channel, 1 to 2500 levels of its present source, as many for each.
+            dwell_seconds: 100 us or more.
+
+        Raises:
+            UsageError: none or too many levels, unequal lists, too short a dwell, or an output
+                is off.
+            SafetyError: one is outside the envelope; nothing was sent.
+            InstrumentError: refused; the outputs are off.
+        """
+        count = self._checked_length(levels)
+        address = self._transport.address
+        held = Held.fitting(address, dwell_seconds, self._line_cycles, TIMING)
+        ready = [part for c in levels for part in self._readied(c, held)]
+        back = [part for c in levels for part in self._back(c, held)]
+        expect = Expect.LINE.within(max(5.0, 1.0 + 2 * count * dwell_seconds))
+        return self._swept(levels, (ready, back), expect)
+
+    def _swept(
+        self,
+        levels: Mapping[int, Sequence[float]],
+        around: tuple[Sequence[str], Sequence[str]],
+        expect: Expect,
+    ) -> dict[int, list[SmuReading]]:
+        """Sweep with commands before and after it; the outputs are off after errors."""
+        message = self._sweep_message(levels, *around)
+        count = len(next(iter(levels.values())))
         try:
-            return self._swept(levels, count, delay_seconds)
+            (reply,) = checked(self._transport, message, "it swept", expect)
+            return self._readings(message, reply, count, sorted(levels))
         except HilError:
             with contextlib.suppress(HilError):
                 off = [f":OUTP{channel} OFF" for channel in levels]
                 tell(self._transport, ";".join([f":ABOR {_listed(levels)}", *off]))
             self._on -= set(levels)
             raise
-
-    def ramp_to_zero(self, sleep: Callable[[float], None], step_seconds: float = 0.01) -> None:
-        """Bring all sources to 0 in ten steps, writing only.
-
-        Args:
-            sleep: waits between steps.
-            step_seconds: how long.
-        """
-        start = dict(self._levels)
-        for step in range(N_RAMP_STEPS - 1, -1, -1):
-            self.set_levels({c: level * step / N_RAMP_STEPS for c, level in start.items()})
-            sleep(step_seconds)
 
     def make_safe(self) -> None:
         """Source 0 and switch the outputs off: nothing is asked, every step is attempted.
@@ -251,12 +271,31 @@ class KeysightB2900:
 
     def _forget(self) -> None:
         """The state after a reset."""
-        self._sources = dict.fromkeys(self._limits, "VOLT")
-        self._levels = dict.fromkeys(self._limits, 0.0)
+        super()._forget()
+        nothing: tuple[float | None, float | None] = None, None
+        self._sensing = dict.fromkeys(self._limits, nothing)
         self._on = set()
 
+    def _level_message(self, channel: int, level: float) -> str:
+        return f":SOUR{channel}:{self._functions[channel]} {number(level)}"
+
+    def _joined(self, commands: Sequence[str]) -> str:
+        return ";".join(commands)
+
+    def _checked_length(self, levels: Mapping[int, Sequence[float]]) -> int:
+        count = super()._checked_length(levels)
+        if off := sorted(set(levels) - self._on):
+            raise UsageError(f"channels {off} are off: switch them on before a sweep")
+        return count
+
     def _source_as(
-        self, channel: int, source: str, level: float, limit: float, fixed: float | None
+        self,
+        channel: int,
+        source: str,
+        level: float,
+        limit: float,
+        fixed: float | None,
+        largest: float | None,
     ) -> None:
         sensed = SENSED[source]
         settings = [Setting(f":SOUR{channel}:FUNC:MODE", source)]
@@ -265,71 +304,64 @@ class KeysightB2900:
             settings.append(Setting(f":SENS{channel}:{sensed}:RANG:AUTO", 1.0))
         else:
             settings.append(Setting(f":SENS{channel}:{sensed}:RANG", number(fixed)))
+        if largest is not None:
+            # A range that does not reach the level of long ago would be refused.
+            settings.append(Setting(f":SOUR{channel}:{source}", "0"))
+            settings.append(Setting(f":SOUR{channel}:{source}:RANG", number(largest)))
         settings.append(Setting(f":SOUR{channel}:{source}", level))
-        if source != self._sources[channel]:
+        if source != self._functions[channel]:
             self._on.discard(channel)
         apply(self._transport, f"{source} was sourced on channel {channel}", settings)
-        self._sources[channel], self._levels[channel] = source, level
+        self._functions[channel], self._levels[channel] = source, level
+        self._sensing[channel] = limit, fixed
 
-    def _level_commands(self, levels: Mapping[int, float]) -> list[str]:
-        for channel, level in levels.items():
-            self._refuse(channel, self._source(channel), level)
-        return [f":SOUR{c}:{self._source(c)} {number(level)}" for c, level in levels.items()]
-
-    def _read(self, commands: list[str], channels: Sequence[int]) -> dict[int, SmuReading]:
-        message = ";".join([*commands, f":MEAS? {_listed(channels)}"])
+    def _read(self, commands: str, channels: Sequence[int]) -> dict[int, SmuReading]:
+        message = ";".join([*([commands] if commands else []), f":MEAS? {_listed(channels)}"])
         reply = ask(self._transport, message, self._expected(1, 0.0))
         rows = self._readings(message, reply, 1, channels)
         return {channel: readings[0] for channel, readings in rows.items()}
 
-    def _swept(
-        self, levels: Mapping[int, Sequence[float]], count: int, delay_seconds: float
-    ) -> dict[int, list[SmuReading]]:
-        message = self._sweep_message(levels, count, delay_seconds)
-        try:
-            reply = ask(self._transport, message, self._expected(count, delay_seconds))
-        except TransportTimeoutError:
-            self._transport.clear()
-            check_errors(self._transport, "it swept")
-            raise
-        # Without data the reply is the error alone.
-        alone = re.match(r'[+-]?\d+,"', reply) is not None
-        data, _, fault = ("", "", reply) if alone else reply.partition(";")
-        check_errors(self._transport, "it swept", parsed_fault(self._transport, fault))
-        return self._readings(message, data, count, sorted(levels))
-
     def _sweep_message(
-        self, levels: Mapping[int, Sequence[float]], count: int, delay_seconds: float
+        self,
+        levels: Mapping[int, Sequence[float]],
+        ready: Sequence[str],
+        back: Sequence[str],
     ) -> str:
         parts = []
         for c, listed in levels.items():
-            source = self._source(c)
+            source = self._function(c)
             parts += [
                 f":SOUR{c}:LIST:{source} {','.join(map(number, listed))}",
                 f":SOUR{c}:{source}:MODE LIST",
-                f":TRIG{c}:COUN {count}",
-                f":TRIG{c}:ACQ:DEL {number(delay_seconds)}",
+                f":TRIG{c}:COUN {len(listed)}",
             ]
         channels = _listed(levels)
-        parts += [f":INIT {channels}", "*WAI"]
+        parts += [*ready, f":INIT {channels}", "*WAI"]
         for c in levels:
-            parts += [f":SOUR{c}:{self._source(c)}:MODE FIX", f":TRIG{c}:COUN 1"]
-            parts += [f":TRIG{c}:ACQ:DEL 0"]
-        return ";".join([*parts, f":FETC:ARR? {channels}", ":SYST:ERR?"])
+            parts += [f":SOUR{c}:{self._function(c)}:MODE FIX", f":TRIG{c}:COUN 1"]
+        return ";".join([*parts, *back, f":FETC:ARR? {channels}", ":SYST:ERR?"])
 
-    def _checked_length(self, levels: Mapping[int, Sequence[float]]) -> int:
-        lengths = {len(listed) for listed in levels.values()}
-        if len(lengths) != 1 or not 1 <= min(lengths) <= LARGEST_SWEEP:
-            raise UsageError(
-                f"a sweep has 1 to {LARGEST_SWEEP} levels, as many for every channel; "
-                f"here {sorted(lengths)}"
-            )
-        for channel, listed in levels.items():
-            for level in listed:
-                self._refuse(channel, self._source(channel), level)
-        if off := sorted(set(levels) - self._on):
-            raise UsageError(f"channels {off} are off: switch them on before a sweep")
-        return lengths.pop()
+    def _readied(self, c: int, held: Held) -> list[str]:
+        """Steps in time with a timer, no waits of the instrument's own."""
+        parts = [f":TRIG{c}:SOUR TIM", f":TRIG{c}:TIM {number(held.dwell_seconds)}"]
+        parts += [f":TRIG{c}:ACQ:DEL {number(held.wait_seconds)}"]
+        parts += [f":SOUR{c}:WAIT OFF", f":SENS{c}:WAIT OFF"]
+        if held.quick:
+            sense = f":SENS{c}:{SENSED[self._function(c)]}"
+            limit = known_limit(self._transport.address, self._sensing[c][0])
+            parts += [f"{sense}:NPLC {number(held.line_cycles)}", f"{sense}:RANG {number(limit)}"]
+        return parts
+
+    def _back(self, c: int, held: Held) -> list[str]:
+        """Everything as it was before a sweep."""
+        parts = [f":TRIG{c}:SOUR AINT", f":TRIG{c}:ACQ:DEL 0"]
+        parts += [f":SOUR{c}:WAIT ON", f":SENS{c}:WAIT ON"]
+        if held.quick:
+            sense = f":SENS{c}:{SENSED[self._function(c)]}"
+            _, fixed = self._sensing[c]
+            parts += [f"{sense}:NPLC {number(self._line_cycles)}"]
+            parts += [f"{sense}:RANG{':AUTO ON' if fixed is None else f' {number(fixed)}'}"]
+        return parts
 
     def _expected(self, count: int, delay_seconds: float) -> Expect:
         seconds = 1.0 + count * (0.01 + delay_seconds + 2 * self._line_cycles * LINE_SECONDS)
@@ -348,32 +380,6 @@ class KeysightB2900:
             ]
             for place, channel in enumerate(channels)
         }
-
-    def _chosen(self, channels: Sequence[int] | None) -> list[int]:
-        chosen = sorted(self._limits if channels is None else channels)
-        for channel in chosen:
-            self._source(channel)
-        return chosen
-
-    def _source(self, channel: int) -> str:
-        if channel not in self._sources:
-            raise UsageError(
-                f"{self._transport.address}: channel {channel} has no limits set, only "
-                f"{sorted(self._sources)}: name it in the bench file"
-            )
-        return self._sources[channel]
-
-    def _teller(self, message: str) -> Callable[[], object]:
-        return lambda: tell(self._transport, message)
-
-    def _refuse(self, channel: int, function: str, value: float) -> None:
-        self._source(channel)
-        limits = self._limits[channel]
-        address = f"{self._transport.address}, channel {channel}"
-        if function == "VOLT":
-            refuse_beyond(address, "a voltage", value, limits.volts)
-        else:
-            refuse_beyond(address, "a current", value, limits.amps)
 
 
 def _listed(channels: Sequence[int] | Mapping[int, object]) -> str:

@@ -8,7 +8,7 @@ sources to zero first.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from enum import IntEnum
 
 from drivers.instruments import tsp
@@ -119,14 +119,25 @@ class TspSwitch:
         Raises:
             TransportError: some steps failed; channels may be closed.
         """
-        attempt_all(
-            self._transport.address,
-            [
-                ("clear", self._transport.clear),
-                ("abort", lambda: tell(self._transport, "abort")),
-                (OPEN_ALL, lambda: tell(self._transport, OPEN_ALL)),
-            ],
-        )
+        self.leave(())
+
+    def leave(self, names: Collection[str]) -> None:
+        """Open every channel, then close these: nothing is asked, every step is attempted.
+
+        Raises:
+            TransportError: some steps failed; other channels may be closed.
+        """
+        steps: list[tuple[str, Callable[[], object]]] = [
+            ("clear", self._transport.clear),
+            ("abort", lambda: tell(self._transport, "abort")),
+            (OPEN_ALL, lambda: tell(self._transport, OPEN_ALL)),
+        ]
+        if names:
+            steps.append(("channel.close", lambda: self._tell_to_close(names)))
+        attempt_all(self._transport.address, steps)
+
+    def _tell_to_close(self, names: Collection[str]) -> None:
+        tell(self._transport, f"channel.close('{self._listed(names)}')")
 
     def check(self) -> None:
         """Raise if the error queue holds anything.

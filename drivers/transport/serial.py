@@ -13,7 +13,7 @@ from drivers.transport.framing import read_reply
 from drivers.transport.interface import Expect
 from hil.errors import TransportError
 
-__all__ = ["SerialTransport"]
+__all__ = ["SerialTransport", "discover"]
 
 
 class SerialTransport:
@@ -113,6 +113,22 @@ class _SerialSource:
     def _cut(self, count: int) -> bytes:
         taken, self.received = self.received[:count], self.received[count:]
         return taken
+
+
+def discover() -> list[tuple[str, str]]:
+    """Names and descriptions of the serial ports of this machine; none is opened.
+
+    Raises:
+        TransportError: no such package.
+    """
+    try:
+        ports = import_module("serial.tools.list_ports")
+    except ImportError as error:
+        raise failures.missing_package("serial ports", "serial", "pyserial") from error
+    return [
+        (port.device, "" if port.description == "n/a" else port.description)
+        for port in sorted(ports.comports(), key=lambda port: port.device)
+    ]
 
 
 def _opened(address: str, baud_rate: int, timeout_seconds: float) -> Any:

@@ -6,6 +6,7 @@ finds, ``path@ivi`` for a vendor's). pyvisa is imported when the first session i
 
 from __future__ import annotations
 
+import gc
 import os
 import socket
 import warnings
@@ -19,7 +20,7 @@ from drivers.transport.framing import read_reply
 from drivers.transport.interface import Expect
 from hil.errors import TransportError
 
-__all__ = ["VisaTransport"]
+__all__ = ["VisaTransport", "discover"]
 
 CHUNK_BYTES = 64 * 1024
 
@@ -161,8 +162,35 @@ def _reader(resource: Any) -> _Read:
     return read
 
 
-def _opened(address: str, library: str, timeout_seconds: float) -> Any:
-    """A pyvisa resource, with every reason for not getting one put in words."""
+def discover(library: str = "@py") -> list[str]:
+    """VISA resources that make themselves known, but for serial ports; takes some seconds.
+
+    Instruments on a bare TCP socket never do. Nothing is asked of any; those on the network are
+    looked for by broadcasts. Interfaces that are not installed here are passed over.
+
+    Args:
+        library: pyvisa's library string.
+
+    Raises:
+        TransportError: no such package or library.
+    """
+    manager = _manager("VISA resources", library)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            found = manager.list_resources("?*::INSTR")
+            gc.collect()  # pyvisa-py (0.8) leaves sockets to the collector, which warns of them
+    except Exception as error:
+        raise TransportError(
+            f"the VISA library {library!r} cannot list its resources ({error}). Name another, or "
+            "give addresses in the bench file without looking for them",
+            library=library,
+        ) from error
+    return [address for address in found if not address.upper().startswith("ASRL")]
+
+
+def _manager(address: str, library: str) -> Any:
+    """A resource manager, with every reason for not getting one put in words."""
     try:
         import pyvisa
     except ImportError as error:
@@ -170,7 +198,7 @@ def _opened(address: str, library: str, timeout_seconds: float) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # backends warn of interfaces not installed here
-            manager = pyvisa.ResourceManager(library)
+            return pyvisa.ResourceManager(library)
     except Exception as error:
         if library == "@py" and find_spec("pyvisa_py") is None:
             raise failures.missing_package(address, "pyvisa_py", "pyvisa-py") from error
@@ -180,6 +208,11 @@ def _opened(address: str, library: str, timeout_seconds: float) -> Any:
             address=address,
             library=library,
         ) from error
+
+
+def _opened(address: str, library: str, timeout_seconds: float) -> Any:
+    """A pyvisa resource, with every reason for not getting one put in words."""
+    manager = _manager(address, library)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,6 +18,34 @@ emulate_app = typer.Typer(help="Emulated instruments, for clients of any kind.")
 @emulate_app.callback()
 def _group() -> None:
     pass
+
+
+@emulate_app.command("bench")
+def bench(
+    file: Annotated[Path, typer.Argument(metavar="BENCH.toml", help="See: hil bench new.")],
+    write: Annotated[
+        Path | None,
+        typer.Option(
+            "--write", metavar="OUT.toml", help="Write the bench file with these addresses."
+        ),
+    ] = None,
+    seed: Annotated[
+        int, typer.Option("--seed", metavar="N", min=0, help="Of the chip, of errors and noise.")
+    ] = 0,
+) -> None:
+    """Serve all instruments of a bench, wired to one emulated chip, until SIGTERM or Ctrl-C."""
+
+    def ready(addresses: Mapping[str, str]) -> None:
+        width = max(map(len, addresses))
+        for name, address in addresses.items():
+            typer.echo(f"{name:{width}}  {address}")
+        if write is not None:
+            typer.echo(f"wrote {write}; in another terminal: hil check {write} --energise")
+
+    with reported():
+        from hil.emulation import serve_bench
+
+        serve_bench(file, ready, write=write, seed=seed)
 
 
 @emulate_app.command("instrument")

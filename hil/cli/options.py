@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-__all__ = ["ConfigFile", "Epochs", "Preset", "Seed", "Sets", "overrides"]
+if TYPE_CHECKING:
+    from hil.bench.reaching import Reach
+
+__all__ = [
+    "AsJson",
+    "ConfigFile",
+    "Emulated",
+    "Energise",
+    "Epochs",
+    "Preset",
+    "Seed",
+    "Sets",
+    "overrides",
+    "way",
+]
 
 Preset = Annotated[
     str | None, typer.Option("--preset", metavar="NAME", help="A built-in experiment.")
@@ -23,6 +37,32 @@ Sets = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Any dotted key; see: hil config show."),
 ]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Emulated = Annotated[
+    bool, typer.Option("--emulated", help="Emulated instruments in this process, for a bench.")
+]
+Energise = Annotated[
+    bool, typer.Option("--energise", help="The real instruments of a bench, energised.")
+]
+
+
+def way(emulated: bool, energise: bool, dry_run: bool = False) -> Reach | None:
+    """The way to a bench's instruments that the options choose; None if they choose none.
+
+    Raises:
+        UsageError: they choose more than one.
+    """
+    from hil.errors import UsageError
+
+    chosen = {"--emulated": emulated, "--energise": energise, "--dry-run": dry_run}
+    given = [name for name, wanted in chosen.items() if wanted]
+    if len(given) > 1:
+        raise UsageError(f"give only one of {' and '.join(given)}; nothing was energised")
+    if not emulated and not energise:
+        return None
+    from hil.bench import reaching
+
+    return reaching.emulated if emulated else reaching.instruments
 
 
 def overrides(seed: int | None, epochs: int | None, sets: list[str] | None) -> dict[str, Any]:

@@ -3,8 +3,9 @@
 :func:`check_substrate` puts any substrate (simulated, on a bench, calibrated, replaying)
 through a list of clauses.  It uses only the public interface and what the spec states:
 voltages are compared within the stated settling tolerance and noise, conductances within the
-rounding of the type they are read in.  Abilities that a substrate does not have are not
-asked for.  Kirchhoff's laws are left to checks that know the circuit.
+rounding of the type they are read in and the stated error of a reading.  Abilities that a
+substrate does not have are not asked for.  Kirchhoff's laws are left to checks that know the
+circuit.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from hil.contract import abilities, drops, exchanges, lifecycle, pulses, settling
+from hil.contract import abilities, drops, exchanges, lifecycle, programming, pulses, settling
 from hil.contract.case import Case
 from hil.substrate import Substrate
 
@@ -24,6 +25,7 @@ _CLAUSES: tuple[Callable[[Case], None], ...] = (
     *exchanges.CLAUSES,
     *pulses.CLAUSES,
     *abilities.CLAUSES,
+    *programming.CLAUSES,
     *drops.CLAUSES,
     *lifecycle.CLAUSES,
 )

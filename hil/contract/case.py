@@ -34,7 +34,8 @@ class Case:
         self.n_outputs = self.topology.outputs.size
         low, high = self.spec.window_siemens
         self.many_pulses = int(np.ceil(CROSSINGS * (high - low) / self.spec.pulse_siemens))
-        self.siemens_noise = SIGMAS * self.spec.noise_volts / self.spec.max_input_volts * high
+        through_volts = self.spec.noise_volts / self.spec.max_input_volts * high
+        self.siemens_noise = SIGMAS * (through_volts + self.spec.read_siemens)
 
     def inputs(self, batch: int = BATCH) -> Floats:
         """Inputs up to half the limit, (batch, n_inputs)."""

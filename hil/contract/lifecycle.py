@@ -17,6 +17,7 @@ from hil.substrate import (
     Descends,
     Drive,
     LoadsConductance,
+    ProgramsConductance,
     ReadsConductance,
     SettlesEach,
 )
@@ -54,6 +55,9 @@ def _closed_is_closed(case: Case) -> None:
         acts["descend"] = partial(substrate.descend, terms, rates)
     if isinstance(substrate, LoadsConductance):
         acts["load_conductance"] = partial(substrate.load_conductance, middle)
+    if isinstance(substrate, ProgramsConductance):
+        step = case.spec.pulse_siemens
+        acts["program_conductance"] = partial(substrate.program_conductance, middle, step)
     if isinstance(substrate, ReadsConductance):
         acts["read_conductance"] = substrate.read_conductance
     if isinstance(substrate, CountsWrites):

@@ -27,6 +27,7 @@ def _spec_is_consistent(case: Case) -> None:
     require(0.0 < spec.pulse_siemens < np.inf, "pulse_siemens is not positive and finite")
     require(0.0 < spec.settle_tolerance < 1.0, "settle_tolerance is not between 0 and 1")
     require(0.0 <= spec.noise_volts < np.inf, "noise_volts is negative or not finite")
+    require(0.0 <= spec.read_siemens < np.inf, "read_siemens is negative or not finite")
     roles = np.concatenate([topology.inputs, topology.outputs, topology.hidden])
     require(
         np.array_equal(np.sort(roles), np.arange(topology.n_nodes)),

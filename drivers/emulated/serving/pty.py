@@ -7,7 +7,7 @@ import threading
 import tty
 
 from drivers.emulated.interface import EmulatedInstrument
-from drivers.emulated.serving.interface import Wake
+from drivers.emulated.serving.interface import Wake, polling
 
 __all__ = ["PtyServer"]
 
@@ -30,7 +30,7 @@ class PtyServer:
         tty.setraw(self._slave)
         os.set_blocking(self._master, False)
         self._name = os.ttyname(self._slave)
-        self._wake = Wake()
+        self._wake = Wake(polling(instrument, self._lock))
 
     @property
     def address(self) -> str:

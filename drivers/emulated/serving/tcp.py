@@ -7,7 +7,7 @@ import socket
 import threading
 
 from drivers.emulated.interface import EmulatedInstrument
-from drivers.emulated.serving.interface import Wake
+from drivers.emulated.serving.interface import Wake, polling
 from hil.errors import ConfigurationError
 
 __all__ = ["TcpServer"]
@@ -39,7 +39,6 @@ class TcpServer:
     ) -> None:
         self._instrument = instrument
         self._lock = lock or threading.Lock()
-        self._client: socket.socket | None = None
         try:
             self._listener = socket.create_server((host, port), backlog=WAITING_CLIENTS)
         except OSError as error:
@@ -50,7 +49,7 @@ class TcpServer:
             ) from error
         self.host: str = host
         self.port: int = self._listener.getsockname()[1]
-        self._wake = Wake()
+        self._wake = Wake(polling(instrument, self._lock))
 
     @property
     def address(self) -> str:
@@ -69,29 +68,29 @@ class TcpServer:
     def stop(self) -> None:
         """End :meth:`serve`, even while a reply is under way to a client that does not read."""
         self._wake.stop()
-        client = self._client
-        if client is not None:
-            with contextlib.suppress(OSError):
-                client.shutdown(socket.SHUT_RDWR)
 
     def _converse(self, client: socket.socket) -> None:
         """One client, until it hangs up."""
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         with self._lock:
             self._instrument.reset_session()
-        self._client = client
-        try:
-            while self._wake.wait_for(client.fileno()):
-                data = client.recv(CHUNK_BYTES)
-                _acknowledge(client)
-                if not data:
-                    return
-                with self._lock:
-                    reply = self._instrument.receive(data)
-                if reply:
-                    client.sendall(reply)
-        finally:
-            self._client = None
+        client.setblocking(False)
+        while self._wake.wait_for(client.fileno()):
+            data = client.recv(CHUNK_BYTES)
+            _acknowledge(client)
+            if not data:
+                return
+            with self._lock:
+                reply = self._instrument.receive(data)
+            self._send(client, reply)
+
+    def _send(self, client: socket.socket, reply: bytes) -> None:
+        while reply:
+            # Nearly always there is room; asking first would cost every reply a system call.
+            with contextlib.suppress(BlockingIOError):
+                reply = reply[client.send(reply) :]
+            if reply and not self._wake.wait_to_write(client.fileno()):
+                return
 
 
 def _acknowledge(client: socket.socket) -> None:

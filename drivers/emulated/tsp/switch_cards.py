@@ -2,8 +2,8 @@
 
 Names, from the manuals of the 707B (707B-901-01) and the 3700A (3700AS-901-01), "Channel
 identification": slot, row and two digits of column for a matrix (``1A05``, ``1105``), slot and
-three digits for a multiplexer (``1005``), slot, 9, bank and number for an analog backplane relay
-(``1911``).
+three digits for a multiplexer or a card of isolated relays (``1005``), slot, 9, bank and number for
+an analog backplane relay (``1911``).
 """
 
 from __future__ import annotations
@@ -20,11 +20,12 @@ class SwitchCard:
     Attributes:
         model: such as ``3730``.
         description: as ``slot[n].idn`` gives it.
-        rows: names of the rows of a matrix; none: a multiplexer.
-        columns: of a matrix, or channels of a multiplexer.
+        rows: names of the rows of a matrix; none: a multiplexer, or isolated relays.
+        columns: of a matrix, or channels of another card.
         backplanes: names of its analog backplane relays, without the slot.
         relay_seconds: time a relay takes to operate and settle.
         volts: the most its channels stand.
+        isolated: whether each channel is a relay of its own, with nothing in common.
     """
 
     model: str
@@ -34,6 +35,14 @@ class SwitchCard:
     backplanes: tuple[str, ...]
     relay_seconds: float
     volts: float
+    isolated: bool = False
+
+    @property
+    def kind(self) -> str:
+        """What scripts call the card: ``matrix``, ``multiplexer`` or ``isolated``."""
+        if self.rows:
+            return "matrix"
+        return "isolated" if self.isolated else "multiplexer"
 
     def channels(self, slot: int) -> list[str]:
         """Names of the card's channels in a slot, lowest first."""
@@ -50,6 +59,7 @@ class SwitchCard:
 _ONE_BANK = tuple(f"91{n}" for n in range(1, 7))
 _TWO_BANKS = (*_ONE_BANK, *(f"92{n}" for n in range(1, 7)))
 _REED_SECONDS = 4e-3
+_ARMATURE_SECONDS = 4e-3
 
 CARDS = {
     card.model: card
@@ -59,5 +69,10 @@ CARDS = {
         SwitchCard("3730", "6x16 High Density Matrix", "123456", 16, _ONE_BANK, _REED_SECONDS, 300),
         SwitchCard("3720", "Dual 1x30 Multiplexer", "", 60, _TWO_BANKS, _REED_SECONDS, 300),
         SwitchCard("3722", "Dual 1x48 Multiplexer", "", 96, _TWO_BANKS, _REED_SECONDS, 300),
+        # 28 form C and 4 form A, of which only the normally open contacts are modelled; the time
+        # and the text are from memory, not from a data sheet.
+        SwitchCard(
+            "3740", "32-Channel Isolated Switch", "", 32, (), _ARMATURE_SECONDS, 300, isolated=True
+        ),
     )
 }

@@ -1,0 +1,1 @@
+"""Benches as the command line has them: how instruments are reached, what fits, what is told."""

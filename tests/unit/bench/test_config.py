@@ -1,0 +1,564 @@
+"""Bench files that are wrong: each kind of mistake is told, in words that name it."""
+
+from __future__ import annotations
+
+import copy
+import re
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import pytest
+from pydantic import ValidationError
+
+import drivers.bench.config
+from drivers.bench.config import (
+    AccessConfig,
+    BenchConfig,
+    BoardPhasesConfig,
+    EnvelopeConfig,
+    InstrumentConfig,
+    MatrixBlockConfig,
+    ProgrammingConfig,
+    SmuPhasesConfig,
+)
+from drivers.bench.envelope import half_select_volts, phase_drop_volts
+from drivers.bench.examples import Sizes, bench_text
+from drivers.bench.names import expanded
+from drivers.bench.network import AmplifiersConfig, NetworkConfig
+from drivers.emulated.bench.settings import EmulationConfig
+from hil.model import Model
+
+Table = dict[str, Any]
+Change = Callable[[Table], object]
+
+# 4 signals and a pair of bias lines, 3 hidden nodes, 2 outputs: 6 + 3 + 3 + 2 lines on one card.
+SIZES = Sizes(
+    n_signals=4,
+    hidden=(3,),
+    n_outputs=2,
+    biased=(True, False),
+    forward_gain=None,
+    backward_gain=None,
+    g_min_siemens=1e-6,
+    g_max_siemens=1e-4,
+    pulse_siemens=1e-7,
+    max_input_volts=0.5,
+    max_nudge_amps=1e-5,
+    neuron_volts=0.0,
+)
+
+
+def table(kind: Literal["smu", "board"]) -> Table:
+    """An example without ranges, to be spoiled."""
+    found = tomllib.loads(bench_text(kind, SIZES))
+    for block in found["matrix"]:
+        for key, text in block.items():
+            if key != "instrument":
+                block[key] = list(expanded(text))
+    if kind == "smu":
+        phases = found["phases"]
+        for key in ("inputs", "outputs"):
+            phases[key] = [name for text in phases[key] for name in expanded(text)]
+        phases["voltmeter_channels"] = list(expanded(phases["voltmeter_channels"]))
+    return found
+
+
+def set_at(path: str, value: Any) -> Change:
+    """Set a key; numbers in the path are places in a list."""
+
+    def change(found: Any) -> None:
+        *before, last = path.split(".")
+        for part in before:
+            found = found[int(part)] if isinstance(found, list) else found[part]
+        found[int(last) if isinstance(found, list) else last] = value
+
+    return change
+
+
+def drop(path: str) -> Change:
+    """Delete a key."""
+
+    def change(found: Any) -> None:
+        *before, last = path.split(".")
+        for part in before:
+            found = found[int(part)] if isinstance(found, list) else found[part]
+        del found[int(last) if isinstance(found, list) else last]
+
+    return change
+
+
+def both(*changes: Change) -> Change:
+    """Several changes."""
+    return lambda found: [change(found) for change in changes]
+
+
+def refusal(kind: Literal["smu", "board"], change: Change) -> str:
+    """What is told of a spoiled example."""
+    found = copy.deepcopy(table(kind))
+    change(found)
+    with pytest.raises(ValidationError) as caught:
+        BenchConfig.model_validate(found)
+    return str(caught.value)
+
+
+def extra_source(name: str, **changes: Any) -> Change:
+    """One more instrument, like the access SMU."""
+
+    def change(found: Table) -> None:
+        like = found["instruments"]["access"]
+        found["instruments"][name] = like | {"address": f"TCPIP::h::{name}::SOCKET"} | changes
+
+    return change
+
+
+def by_thirds() -> Change:
+    """Programming by V/3 with a second SMU."""
+    steps: list[Change] = [
+        extra_source("more", volts_limit=10.0),
+        set_at("programming.scheme", "third"),
+        set_at("instruments.access.volts_limit", 10.0),
+        set_at("access.third", "more.a"),
+        set_at("access.two_thirds", "more.b"),
+        lambda t: t["matrix"][0].update(
+            third=[f"15{n:02d}" for n in range(1, 15)],
+            two_thirds=[f"16{n:02d}" for n in range(1, 15)],
+        ),
+    ]
+    return both(*steps)
+
+
+@pytest.mark.parametrize("kind", ["smu", "board"])
+def test_the_examples_are_fine(kind: Literal["smu", "board"]) -> None:
+    config = BenchConfig.model_validate(table(kind))
+    assert len(config.lines()) == 14
+    assert config.crosspoints("high")["a1.c1"] == ("matrix1", "1114" if kind == "smu" else "2A02")
+
+
+def test_programming_by_a_third_is_fine_if_it_is_wired() -> None:
+    found = table("smu")
+    by_thirds()(found)
+    config = BenchConfig.model_validate(found)
+    assert half_select_volts(config.programming) == pytest.approx(2.5 / 3)
+
+
+SMU_MISTAKES: dict[str, tuple[Change, str]] = {
+    # --- phases
+    "too few inputs": (
+        lambda t: t["phases"]["inputs"].pop(),
+        r"phases\.inputs has 5 channels where the network has 6",
+    ),
+    "too many outputs": (
+        lambda t: t["phases"]["outputs"].append("out2.a"),
+        r"phases\.outputs has 3 channels where the network has 2",
+    ),
+    "too few nodes read": (
+        lambda t: t["phases"]["voltmeter_channels"].pop(),
+        r"phases\.voltmeter_channels has 4 channels where the network has 5",
+    ),
+    "input of nobody": (
+        set_at("phases.inputs.0", "inn1.a"),
+        r"phases: there is no instrument 'inn1'; there are: in1, in2, in3, out1",
+    ),
+    "input of a voltmeter": (
+        set_at("phases.inputs.0", "meter.a"),
+        r"phases: meter is a daq6510; one of keithley2400, .* is needed",
+    ),
+    "no such channel": (
+        set_at("phases.outputs.0", "out1.1"),
+        r"out1\.1 is no channel of a keithley2600b; it has: out1\.a, out1\.b",
+    ),
+    "a channel where there is but one": (
+        both(extra_source("k2400", model="keithley2400"), set_at("phases.inputs.0", "k2400.a")),
+        r"k2400\.a is no channel of a keithley2400; it has: k2400",
+    ),
+    "current source as input": (
+        both(extra_source("k6221", model="keithley6221"), set_at("phases.inputs.0", "k6221")),
+        r"phases\.inputs: k6221 is a current source; inputs are voltages",
+    ),
+    "no such voltmeter": (
+        set_at("phases.voltmeter", "dmm"),
+        r"phases\.voltmeter: there is no instrument 'dmm'",
+    ),
+    "SMU as voltmeter": (
+        set_at("phases.voltmeter", "access"),
+        r"phases\.voltmeter: access is a keithley2600b; one of daq6510, agilent34970a, keit",
+    ),
+    "a voltmeter channel by name": (
+        set_at("phases.voltmeter_channels.1", "CH1"),
+        r"'CH1' is no channel number such as 101",
+    ),
+    "no access": (
+        drop("access"),
+        r"wiring with SMUs programs through access\.high and access\.low; describe them",
+    ),
+    # --- access
+    "gates without a board": (
+        set_at("programming.scheme", "gate"),
+        r"programming\.scheme = gate needs the gate drivers of a board",
+    ),
+    "access of nobody": (
+        set_at("access.low", "acces.b"),
+        r"access: there is no instrument 'acces'",
+    ),
+    "access through a channel that is not": (
+        set_at("access.high", "access"),
+        r"access: access is no channel of a keithley2600b; it has: access\.a, access\.b",
+    ),
+    "V/3 without its sources": (
+        set_at("programming.scheme", "third"),
+        r"programming\.scheme = third needs access\.third and access\.two_thirds",
+    ),
+    # --- matrix
+    "a matrix that is none": (
+        set_at("matrix.0.instrument", "meter"),
+        r"matrix\.instrument: meter is a daq6510; one of keithley707b, keithley3706a, keithley2750",
+    ),
+    "a matrix that is not there": (
+        set_at("matrix.0.instrument", "matrix"),
+        r"matrix\.instrument: there is no instrument 'matrix'",
+    ),
+    "a line without crosspoints": (
+        lambda t: [t["matrix"][0][key].pop(3) for key in t["matrix"][0] if key != "instrument"],
+        r"matrix: a0\.r3 not wired; every line needs its crosspoints",
+    ),
+    "many lines without crosspoints": (
+        lambda t: [
+            t["matrix"][0].update({k: v[:6]})
+            for k, v in t["matrix"][0].items()
+            if k != "instrument"
+        ],
+        r"matrix: a0\.c0, a0\.c1, a0\.c2, a1\.c0 and 4 more not wired",
+    ),
+    "a line that is not": (
+        set_at("matrix.0.lines.13", "a2.r0"),
+        r"matrix: a2\.r0: the network has no such lines",
+    ),
+    "a line twice": (
+        set_at("matrix.0.lines.13", "a0.r0"),
+        r"matrix: a0\.r0 wired twice",
+    ),
+    "no work relays": (
+        drop("matrix.0.work"),
+        r"matrix: every line needs its crosspoint work here",
+    ),
+    "no soft ground to idle on": (
+        drop("matrix.0.soft"),
+        r"matrix: every line needs its crosspoint soft here",
+    ),
+    "V/3 without its buses": (
+        both(by_thirds(), drop("matrix.0.third")),
+        r"matrix: every line needs its crosspoint third here",
+    ),
+    "V/3 without its other bus": (
+        both(by_thirds(), drop("matrix.0.two_thirds")),
+        r"matrix: every line needs its crosspoint two_thirds here",
+    ),
+    "fewer crosspoints than lines": (
+        lambda t: t["matrix"][0]["low"].pop(),
+        r"low names 13 crosspoints for 14 lines; give one for each line, in the same order",
+    ),
+    "no ground at all": (
+        set_at("matrix.0.ground", []),
+        r"ground names 0 crosspoints for 14 lines",
+    ),
+    # --- twice
+    "a source for two lines": (
+        set_at("phases.inputs.1", "in1.a"),
+        r"source channel in1\.a used twice",
+    ),
+    "a source that also reaches devices": (
+        set_at("access.low", "out1.a"),
+        r"source channel out1\.a used twice",
+    ),
+    "a voltmeter channel for two nodes": (
+        set_at("phases.voltmeter_channels.1", "101"),
+        r"voltmeter channel 101 used twice",
+    ),
+    "a crosspoint for two lines": (
+        set_at("matrix.0.high.1", "1101"),
+        r"crosspoint matrix1\.1101 used twice",
+    ),
+    "a crosspoint of two buses": (
+        set_at("matrix.0.low.0", "1101"),
+        r"crosspoint matrix1\.1101 used twice",
+    ),
+    "an address of two instruments": (
+        set_at("instruments.in2.address", "TCPIP::192.168.0.11::5025::SOCKET"),
+        r"address TCPIP::192\.168\.0\.11::5025::SOCKET used twice",
+    ),
+    # --- envelope in phases
+    "inputs too high for devices": (
+        set_at("phases.max_input_volts", 0.6),
+        r"devices could see 1\.2 V in a phase, envelope\.read_volts is 1 V: lower "
+        r"phases\.max_input_volts or phases\.nudge_limit_volts, or widen the envelope",
+    ),
+    "nudges too high for devices": (
+        set_at("phases.nudge_limit_volts", 0.7),
+        r"devices could see 1\.4 V in a phase",
+    ),
+    "neurons too high for devices": (
+        set_at("network.neuron_volts", 0.8),
+        r"devices could see 1\.6 V in a phase",
+    ),
+    "outputs of amplifiers that nobody reads": (
+        set_at("network.amplifiers", {"forward_gain": 4.0, "backward_gain": 0.25}),
+        r"phases\.voltmeter_channels has 5 channels where the network has 8",
+    ),
+    "readings too high for devices": (
+        set_at("access.read_volts", 1.1),
+        r"access\.read_volts of 1\.1 is beyond envelope\.read_volts of 1",
+    ),
+    "readings of too much current": (
+        set_at("access.read_amps", 0.6),
+        r"access\.read_amps of 0\.6 is beyond envelope\.source_amps of",
+    ),
+    "nudges of too much current": (
+        set_at("phases.max_nudge_amps", 0.5),
+        r"phases\.max_nudge_amps of 0\.5 is beyond envelope\.source_amps of",
+    ),
+    "inputs of too much current": (
+        set_at("phases.input_limit_amps", 0.5),
+        r"phases\.input_limit_amps of 0\.5 is beyond envelope\.source_amps of",
+    ),
+    # --- instruments' own limits
+    "input beyond the volts of its instrument": (
+        set_at("instruments.in2.volts_limit", 0.4),
+        r"in2\.a of 0\.5 is beyond instruments\.in2\.volts_limit of 0\.4",
+    ),
+    "input beyond the amps of its instrument": (
+        set_at("instruments.in3.amps_limit", 1e-5),
+        r"in3\.b of 0\.0005 is beyond instruments\.in3\.amps_limit of 1e-05",
+    ),
+    "nudge beyond the volts of its instrument": (
+        set_at("instruments.out1.volts_limit", 0.4),
+        r"out1\.b of 0\.5 is beyond instruments\.out1\.volts_limit of 0\.4",
+    ),
+    "nudge beyond the amps of its instrument": (
+        set_at("instruments.out1.amps_limit", 1e-6),
+        r"out1\.a of 1e-05 is beyond instruments\.out1\.amps_limit of 1e-06",
+    ),
+    "pulse beyond the volts of its instrument": (
+        set_at("instruments.access.volts_limit", 1.0),
+        r"access\.a of 1\.25 is beyond instruments\.access\.volts_limit of 1",
+    ),
+    "pulse beyond the amps of its instrument": (
+        set_at("instruments.access.amps_limit", 1e-3),
+        r"access\.b of 0\.005 is beyond instruments\.access\.amps_limit of 0\.001",
+    ),
+    "V/3 beyond the volts of its instrument": (
+        both(by_thirds(), set_at("instruments.access.volts_limit", 1.0)),
+        r"access\.a of (2\.5|1\.25) is beyond instruments\.access\.volts_limit of 1",
+    ),
+    "reading beyond the amps of its instrument": (
+        both(
+            set_at("instruments.access.amps_limit", 1e-5),
+            set_at("programming.limit_amps", 1e-6),
+        ),
+        r"access\.a of 0\.0001 is beyond instruments\.access\.amps_limit of 1e-05",
+    ),
+    # --- envelope of programming
+    "set pulses too high": (
+        set_at("programming.set_volts", 3.0),
+        r"programming voltage of 3 is beyond envelope\.program_volts of 2\.5",
+    ),
+    "reset pulses too high": (
+        set_at("programming.reset_volts", 3.0),
+        r"programming voltage of 3 is beyond envelope\.program_volts of 2\.5",
+    ),
+    "half-selected devices": (
+        set_at("envelope.half_select_volts", 1.0),
+        r"half-selected devices of 1\.25 is beyond envelope\.half_select_volts of 1",
+    ),
+    "pulses of too much current": (
+        set_at("programming.limit_amps", 0.2),
+        r"programming\.limit_amps of 0\.2 is beyond envelope\.program_amps of 0\.005",
+    ),
+    # --- network
+    "window upside down": (
+        set_at("network.g_min_siemens", 1e-3),
+        r"g_min_siemens must be below g_max_siemens",
+    ),
+    "bias settings of another network": (
+        set_at("network.biased", [1]),
+        r"biased has 1 values for 2 crossbars",
+    ),
+    # --- names
+    "a range that runs down": (
+        set_at("matrix.0.lines", "a0.r5:a0.r0"),
+        r"a0\.r5:a0\.r0 is no range: both ends must be the same but for the number they end with",
+    ),
+    "an empty name": (
+        set_at("phases.inputs", "in1.a,,in1.b"),
+        r"has an empty name; separate names by single commas",
+    ),
+    # --- keys
+    "an unknown key": (
+        set_at("phases.max_input_volt", 0.5),
+        r"phases\.smu\.max_input_volt\n\s+Extra inputs are not permitted",
+    ),
+    "an unknown wiring": (
+        set_at("phases.kind", "smus"),
+        r"'smus' found using 'kind' does not match any of the expected tags: 'smu', 'board'",
+    ),
+    "an unknown model": (
+        set_at("instruments.in1.model", "keithley237"),
+        r"instruments\.in1\.model",
+    ),
+    "no envelope": (drop("envelope"), r"envelope\n\s+Field required"),
+    "a limit that is none": (
+        set_at("envelope.read_volts", 0.0),
+        r"envelope\.read_volts\n\s+Input should be greater than",
+    ),
+}
+
+
+@pytest.mark.parametrize("mistake", SMU_MISTAKES)
+def test_a_mistake_on_a_bench_with_smus_is_told(mistake: str) -> None:
+    change, told = SMU_MISTAKES[mistake]
+    message = refusal("smu", change)
+    assert re.search(told, message), message
+
+
+BOARD_MISTAKES: dict[str, tuple[Change, str]] = {
+    "no such board": (
+        set_at("phases.board", "shb"),
+        r"phases\.board: there is no instrument 'shb'; there are: board, access, matrix1",
+    ),
+    "a board that is none": (
+        set_at("phases.board", "access"),
+        r"phases\.board: access is a keithley2600b; one of shboard is needed",
+    ),
+    "access without a matrix": (
+        set_at("matrix", []),
+        r"matrix: a0\.c0, a0\.c1, a0\.c2, a0\.r0 and 10 more not wired",
+    ),
+    "no soft ground to idle on": (
+        drop("matrix.0.soft"),
+        r"matrix: every line needs its crosspoint soft here",
+    ),
+    "inputs too high for devices": (
+        set_at("phases.max_input_volts", 0.6),
+        r"devices could see 1\.2 V in a phase",
+    ),
+    "amplifiers too high for devices": (
+        set_at("network.amplifiers", {"forward_gain": 4.0, "backward_gain": 0.25}),
+        r"devices could see 4 V in a phase",
+    ),
+    "access by a board": (
+        set_at("access.high", "board"),
+        r"access: board is a shboard; one of keithley2400, .* is needed",
+    ),
+    "reading beyond the volts of its instrument": (
+        set_at("access.read_volts", 0.2),
+        r"access\.b of 0\.2 is beyond instruments\.access\.volts_limit of 0\.1",
+    ),
+    "pulses too high": (
+        set_at("programming.set_volts", 3.0),
+        r"programming voltage of 3 is beyond envelope\.program_volts of 2\.5",
+    ),
+    "dead-man timer too short": (
+        set_at("phases.dead_man_seconds", 0.01),
+        r"phases\.board\.dead_man_seconds\n\s+Input should be greater than or equal to 0\.05",
+    ),
+}
+
+
+@pytest.mark.parametrize("mistake", BOARD_MISTAKES)
+def test_a_mistake_on_a_bench_with_a_board_is_told(mistake: str) -> None:
+    change, told = BOARD_MISTAKES[mistake]
+    message = refusal("board", change)
+    assert re.search(told, message), message
+
+
+def test_all_mistakes_are_told_at_once() -> None:
+    message = refusal(
+        "smu",
+        both(
+            set_at("phases.inputs.0", "inn1.a"),
+            set_at("matrix.0.high.1", "1101"),
+            drop("matrix.0.soft"),
+        ),
+    )
+    for told in ("no instrument 'inn1'", "crosspoint matrix1.1101", "crosspoint soft"):
+        assert told in message
+
+
+def test_levels_are_judged_only_where_the_wiring_makes_sense() -> None:
+    message = refusal(
+        "smu", both(set_at("phases.inputs.0", "inn1.a"), set_at("phases.max_input_volts", 5.0))
+    )
+    assert "no instrument 'inn1'" in message
+    assert "devices could see" not in message
+
+
+# A board needs no other instrument, and may program as it likes.
+
+
+def test_a_board_alone_is_a_bench() -> None:
+    found = table("board")
+    for change in (drop("access"), drop("matrix"), set_at("idle", "float")):
+        change(found)
+    found["instruments"] = {"board": found["instruments"]["board"]}
+    config = BenchConfig.model_validate(found)
+    assert config.access is None
+    assert config.crosspoints("high") == {}
+
+
+@pytest.mark.parametrize("scheme", ["third", "gate"])
+def test_a_board_brings_its_own_sources_for_other_schemes(scheme: str) -> None:
+    found = table("board")
+    set_at("programming.scheme", scheme)(found)
+    config = BenchConfig.model_validate(found)
+    assert half_select_volts(config.programming) <= config.envelope.half_select_volts
+
+
+# The envelope of a network with amplifiers, crossbar by crossbar.
+
+
+def test_the_bound_grows_by_the_gain_of_the_amplifiers() -> None:
+    found = table("board")
+    for change in (
+        set_at("network.amplifiers", {"forward_gain": 4.0, "backward_gain": 0.25}),
+        set_at("envelope.read_volts", 4.0),
+        set_at("phases.nudge_limit_volts", 2.0),
+    ):
+        change(found)
+    assert phase_drop_volts(BenchConfig.model_validate(found)) == pytest.approx((1.0, 4.0))
+    # A compliance beyond what the network reaches by itself is felt all the way back to the inputs.
+    for change in (
+        set_at("phases.nudge_limit_volts", 3.0),
+        set_at("envelope.read_volts", 6.0),
+    ):
+        change(found)
+    assert phase_drop_volts(BenchConfig.model_validate(found)) == pytest.approx((1.5, 6.0))
+
+
+def test_bias_lines_behind_an_attenuating_amplifier_widen_the_bound() -> None:
+    found = table("board")
+    found["network"] |= {"biased": [0, 1], "amplifiers": {"forward_gain": 0.5, "backward_gain": 1}}
+    found["matrix"][0]["lines"] = "a0.r0:a0.r3, a0.c0:a0.c2, a1.r0:a1.r4, a1.c0:a1.c1"
+    found["phases"]["nudge_limit_volts"] = 0.25
+    found["envelope"]["read_volts"] = 2.0
+    assert phase_drop_volts(BenchConfig.model_validate(found)) == pytest.approx((2.0, 1.0))
+
+
+DOCUMENTED = (
+    BenchConfig, NetworkConfig, AmplifiersConfig, EnvelopeConfig, InstrumentConfig,
+    SmuPhasesConfig, BoardPhasesConfig, AccessConfig, MatrixBlockConfig, ProgrammingConfig,
+    EmulationConfig,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("model", DOCUMENTED, ids=lambda model: model.__name__)
+def test_every_key_is_explained(model: type[Model]) -> None:
+    text = (Path(drivers.bench.config.__file__).parent / "BENCHES.md").read_text("utf-8")
+    missing = []
+    for key, field in model.model_fields.items():
+        known = (f"`{key}`", f"`amplifiers.{key}`", f"[{key}]", f"[{key}.NAME]")
+        if not any(name in text for name in known):
+            missing.append(key)
+        values = [value for value in get_args(field.annotation) if isinstance(value, str)]
+        missing += [value for value in values if value not in text]
+    assert not missing
