@@ -67,9 +67,11 @@ class Wake:
 
     def stop(self) -> None:
         """Let every wait, present and future, return False."""
-        # Whoever waits may see the flag before the byte is written, and close the pipe.
+        # The flag comes first, for whoever wakes up by the byte; the lock, because whoever sees
+        # the flag before the byte is written closes the pipe.
         with self._lock:
             if not self.stopped and not self._closed:
+                self.stopped = True
                 os.write(self._write, b"x")
             self.stopped = True
 
