@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["READ_MARGIN", "wrong_levels"]
 
 READ_MARGIN = 1.05
-"""Of the current into a line that is read: offsets of sources, and devices at their window's end."""
+"""Of the current into a line that is read, for offsets, and devices beyond their window."""
 
 _SLACK = 1.0 + 1e-9
 _LOWER_PHASES = "lower phases.max_input_volts, phases.nudge_limit_volts or network.neuron_volts"

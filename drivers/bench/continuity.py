@@ -22,6 +22,9 @@ _MOST_TOLD = 12
 _HOPELESS = 3
 """Rounds without one good line, after which further ones tell nothing new."""
 
+_OPEN_SHARE, _SHORT_SHARE = 0.5, 2.0
+"""Of the ends of the window: beyond them a device is not one any more."""
+
 _RARE = 1e-3
 """A line on which all devices happen to be as low as an open one is told as open below this."""
 
@@ -108,7 +111,9 @@ def bad_lines(config: BenchConfig, read: Read) -> tuple[list[BadLine], int]:
         for place, most in enumerate(array.most):
             if most is not None:
                 n_devices = columns if place < rows else rows
-                bad.append(BadLine(names[place], most, array.low_share**n_devices))
+                # A device at the end of the window reads above ``low`` unless noise hides it.
+                chance = array.low_share**n_devices if _is_noise(config) else 0.0
+                bad.append(BadLine(names[place], most, chance))
     return bad, n_read
 
 
@@ -160,11 +165,20 @@ class _Array:
                 self.most[line] = None if good else max(before, siemens)
 
 
+def _noise(config: BenchConfig) -> float:
+    """What readings of nothing stay below."""
+    return 0.0 if config.access is None else 4.0 * config.access.read_siemens
+
+
+def _is_noise(config: BenchConfig) -> bool:
+    return _noise(config) > _OPEN_SHARE * config.network.g_min_siemens
+
+
 def _between(config: BenchConfig) -> tuple[float, float]:
     """Conductances that an open line and a short never show; noise of readings looks like open."""
-    network, access = config.network, config.access
-    noise = 0.0 if access is None else 4.0 * access.read_siemens
-    return max(0.5 * network.g_min_siemens, noise), 2.0 * network.g_max_siemens + noise
+    network, noise = config.network, _noise(config)
+    low = max(_OPEN_SHARE * network.g_min_siemens, noise)
+    return low, _SHORT_SHARE * network.g_max_siemens + noise
 
 
 def _finding(line: BadLine, low: float, high: float) -> Finding:

@@ -70,8 +70,8 @@ def _head(kind: str) -> str:
 def _network(kind: str, sizes: Sizes) -> str:
     biased = ""
     if sizes.biased:
-        flags = ", ".join(str(int(has)) for has in sizes.biased)
-        biased = f"biased = [{flags}] # for each crossbar, 1: it has a pair of bias lines\n"
+        flags = ", ".join(str(bool(has)).lower() for has in sizes.biased)
+        biased = f"biased = [{flags}] # for each crossbar, whether it has a pair of bias lines\n"
     gains = ""
     if sizes.forward_gain is not None:
         gains = _AMPLIFIERS.format(forward=sizes.forward_gain, backward=sizes.backward_gain)
@@ -93,7 +93,7 @@ def _envelope(values: Values) -> str:
     return _ENVELOPE.format(
         read_volts=values.read_volts,
         program_volts=values.program_volts,
-        half_volts=values.program_volts / 2.0,
+        half_volts=values.half_select_volts,
         source_amps=values.source_amps,
         program_amps=values.program_amps,
     )
@@ -109,7 +109,12 @@ def _access(values: Values) -> str:
 
 def _programming(kind: str, values: Values) -> str:
     who = {"smu": "the access SMU", "board": "the board's programming drivers"}[kind]
-    return _PROGRAMMING.format(volts=values.program_volts, limit_amps=values.program_amps, who=who)
+    return _PROGRAMMING.format(
+        volts=values.pulse_volts,
+        limit_amps=values.program_amps,
+        read_volts=values.read_volts,
+        who=who,
+    )
 
 
 def _emulation(kind: str, substrate: dict[str, Any]) -> str:
@@ -159,13 +164,14 @@ backward_gain = {backward}
 """
 _ENVELOPE = """\
 # --- envelope -----------------------------------------------------------------------------------
-# What a device may ever see. Whatever else this file asks for is refused if it could exceed it,
-# before anything is sent.
+# What a device may ever see, errors of sources included (0.1 % of a level and 2 mV each). Whatever
+# else this file asks for is refused if it could exceed it, before anything is sent.
 [envelope]
 # Across a device in phases and readings. No node leaves the range of what is forced on the network
 # (inputs, diodes' sources, compliance of the nudges), and a device spans that range at most.
 read_volts = {read_volts}
-# Across a device that is programmed, and across the others meanwhile (V/2).
+# Across a device that is programmed, and across the others meanwhile (V/2), which must stay as they
+# are; phases and readings must not bring more than the latter either.
 program_volts = {program_volts}
 half_select_volts = {half_volts}
 source_amps = {source_amps} # out of one source in phases and readings
@@ -192,7 +198,7 @@ _PROGRAMMING = """\
 # --- programming --------------------------------------------------------------------------------
 # Pulses come from {who}. Phases and readings must leave devices as they
 # are: choose amplitudes so that envelope.read_volts stays below 0.42 of them, less than what
-# half-selected devices see (0.5). 1 V in phases asks for 1 V / 0.4 = 2.5 V.
+# half-selected devices see (0.5). {read_volts} V in phases asks for {read_volts} V / 0.4 or more.
 [programming]
 scheme = "half" # V/2: row at half the amplitude, column at minus half, all other lines at 0 V
 set_volts = {volts} # raises a conductance
@@ -201,7 +207,7 @@ width_seconds = 1e-3
 # Compliance: all devices of the largest array at g_max_siemens in one pulse, at most 1 A. It spares
 # sources and relays; a single device that breaks down is not protected by it.
 limit_amps = {limit_amps}
-most_pulses = 127 # a device and exchange
+most_pulses = 127 # a device and exchange; more are sent in further ones
 budget_pulses = 10_000_000 # a device and session; programming stops there
 """
 _EMULATION = """\

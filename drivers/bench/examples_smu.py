@@ -66,7 +66,7 @@ def smu_instruments(values: Values) -> str:
     parts = [_SOURCES, *(smu(x, sizes.max_input_volts, values.input_limit_amps) for x in names)]
     names = [f"out{k + 1}" for k in range(math.ceil(topology.outputs.size / 2))]
     parts += [_NUDGES, *(smu(x, values.nudge_limit_volts, sizes.max_nudge_amps) for x in names)]
-    parts += [_ACCESS, smu("access", values.program_volts / 2.0, _access_amps(values))]
+    parts += [_ACCESS, smu("access", values.pulse_volts / 2.0, _access_amps(values))]
     parts += [_MATRIX]
     mainframes = sorted({card.mainframe for card in _cards(values.lines)})
     parts += [instrument(f"matrix{n}", model="keithley3706a", address=at()) for n in mainframes]

@@ -12,8 +12,13 @@ from typing import Any
 import numpy as np
 from pydantic import ValidationError
 
-from drivers.bench.config import BenchConfig, BoardPhasesConfig
-from drivers.bench.envelope import phase_drop_volts
+from drivers.bench.config import BenchConfig, BoardPhasesConfig, ProgrammingConfig
+from drivers.bench.envelope import (
+    largest_phase_volts,
+    pass_amps,
+    phase_drop_volts,
+    with_errors,
+)
 from drivers.bench.names import line_names
 from drivers.bench.network import NetworkConfig
 from drivers.bench.settling import settle_seconds
@@ -21,7 +26,7 @@ from hil.errors import ConfigurationError
 
 __all__ = ["NODE_FARADS", "Sizes", "Values", "above", "as_list", "instrument", "ranges", "rms"]
 
-PROGRAM_VOLTS = 1.2
+PULSE_VOLTS = 1.2
 """Amplitude of a pulse where the phases do not ask for more."""
 DISTURBING_SHARE = 0.4
 """Of a pulse's amplitude: drops below it leave devices alone (half-selected ones see 0.5)."""
@@ -39,15 +44,16 @@ NODE_FARADS = {"smu": 1e-9, "board": 2e-10}
 """Cables of a metre or so and a rack of relays; short wires on a board."""
 LONGEST_SETTLE_SECONDS = 1.0
 """As a board can wait."""
-SETTLE_SHARE = 1e-3
+SETTLE_SHARE = 1e-2
 _SETTLE = """\
 # Waiting time from levels to readings: worked out from network.node_farads, with all devices at
 # g_min_siemens, unless it is given; {seconds} s here.
 # settle_seconds = {seconds}
 """
 _SETTLE_GIVEN = """\
-# Waiting time from levels to readings. With all devices at g_min_siemens nodes would take too long;
-# this is for devices at {share} of g_max_siemens. Find out what yours need.
+# Waiting time from levels to readings, for devices at {share:.0%} of g_max_siemens or above; with
+# all at g_min_siemens nodes would take {longest}. Check it: `hil check` states how long the
+# slowest node takes. Measure node_farads, and raise this if your nodes have lower conductances.
 settle_seconds = {seconds}
 """
 
@@ -101,7 +107,7 @@ class Sizes:
                     "n_signals": self.n_signals,
                     "hidden": self.hidden,
                     "n_outputs": self.n_outputs,
-                    "biased": [int(has) for has in self.biased],
+                    "biased": self.biased,
                     "amplifiers": amplifiers,
                     "neuron_volts": self.neuron_volts,
                     "g_min_siemens": self.g_min_siemens,
@@ -129,8 +135,11 @@ class Values:
         network: as the bench file describes it.
         lines: of all arrays.
         nudge_limit_volts: compliance of the nudge sources: what nodes reach without them.
-        read_volts: across a device in phases, at most.
-        program_volts: amplitude of a pulse.
+        phase_volts: across a device in phases, at most.
+        read_volts: the same with the errors of sources, as the envelope has it.
+        pulse_volts: amplitude of a pulse.
+        program_volts: the same with the errors of sources.
+        half_select_volts: likewise across a half-selected device.
         input_limit_amps: compliance of the input sources.
         program_amps: compliance while pulses are applied.
         access_volts: across a device that is read.
@@ -148,25 +157,30 @@ class Values:
         natural_volts = self._drop_volts(LEAST_LIMIT_VOLTS)[-1] / 2.0
         self.nudge_limit_volts = max(above(natural_volts, digits=3), LEAST_LIMIT_VOLTS)
         drops = self._drop_volts(self.nudge_limit_volts)
-        self.read_volts = above(max(drops))
-        self.program_volts = max(PROGRAM_VOLTS, above(self.read_volts / DISTURBING_SHARE))
+        self.phase_volts, erring = largest_phase_volts(self._bench(self.nudge_limit_volts))
+        self.read_volts = above(erring, digits=3)
+        self.pulse_volts = max(PULSE_VOLTS, above(self.read_volts / DISTURBING_SHARE, digits=3))
+        self.program_volts = above(with_errors(self.pulse_volts), digits=3)
+        self.half_select_volts = above(with_errors(self.pulse_volts / 2.0), digits=3)
         self.input_limit_amps = _decent(self._input_amps(drops))
         arrays = self.network.topology.groups
-        each_amps = self.program_volts * sizes.g_max_siemens
+        each_amps = self.pulse_volts * sizes.g_max_siemens
         all_amps = each_amps * max(array.n_devices for array in arrays)
         self.program_amps = min(_decent(all_amps), MOST_AMPS)
-        self.access_volts = min(READ_VOLTS, self.read_volts)
+        self.access_volts = min(READ_VOLTS, self.phase_volts)
         longest = max(max(array.tails.size, array.heads.size) for array in arrays)
         self.read_amps = _decent(1.2 * self.access_volts * sizes.g_max_siemens * longest)
         self.source_amps = max(self.read_amps, sizes.max_nudge_amps)
         if has_input_smus:
             self.source_amps = max(self.source_amps, self.input_limit_amps)
         self._refuse()
+        if has_input_smus:
+            self._refuse_pulses()
 
     @cached_property
     def node_volts(self) -> float:
         """The most a node that is read can reach."""
-        return self.read_volts / 2.0
+        return self.phase_volts / 2.0
 
     @cached_property
     def gain(self) -> float:
@@ -176,32 +190,34 @@ class Values:
 
     def settle_comment(self, kind: str) -> str:
         """How long to wait, and why; a key of ``[phases]`` where it cannot be worked out."""
-        phases = self._phases(self.nudge_limit_volts)
         network = self.network.model_copy(update={"node_farads": NODE_FARADS[kind]})
-        config = BenchConfig.model_construct(network=network, phases=phases)
+        config = self._bench(self.nudge_limit_volts).model_copy(update={"network": network})
         seconds = math.inf if network.g_min_siemens == 0.0 else settle_seconds(config)
-        if seconds <= LONGEST_SETTLE_SECONDS:
+        low = SETTLE_SHARE * network.g_max_siemens
+        if seconds <= LONGEST_SETTLE_SECONDS and network.g_min_siemens >= low:
             return _SETTLE.format(seconds=f"{seconds:.2g}")
-        low = max(network.g_min_siemens, SETTLE_SHARE * network.g_max_siemens)
+        low = max(network.g_min_siemens, low)
         usual = settle_seconds(config, np.full(network.topology.n_devices, low))
         return _SETTLE_GIVEN.format(
-            share=SETTLE_SHARE, seconds=min(above(usual), LONGEST_SETTLE_SECONDS)
+            share=SETTLE_SHARE,
+            longest=f"{seconds:.2g} s" if seconds < math.inf else "for ever",
+            seconds=min(above(usual), LONGEST_SETTLE_SECONDS),
         )
 
-    def _phases(self, nudge_limit_volts: float) -> BoardPhasesConfig:
+    def _bench(self, nudge_limit_volts: float) -> BenchConfig:
         """What the envelope and the settling time are worked out from, whatever the wiring."""
-        return BoardPhasesConfig(
+        phases = BoardPhasesConfig(
             board="any",
             max_input_volts=self.sizes.max_input_volts,
             max_nudge_amps=self.sizes.max_nudge_amps,
             nudge_limit_volts=nudge_limit_volts,
             noise_volts=0.0,
         )
+        return BenchConfig.model_construct(network=self.network, phases=phases)
 
     def _drop_volts(self, nudge_limit_volts: float) -> tuple[float, ...]:
         """Bound of each crossbar; see :mod:`drivers.bench.envelope`."""
-        phases = self._phases(nudge_limit_volts)
-        return phase_drop_volts(BenchConfig.model_construct(network=self.network, phases=phases))
+        return phase_drop_volts(self._bench(nudge_limit_volts))
 
     def _input_amps(self, drops: Sequence[float]) -> float:
         """The most an input line carries: a row whose devices are all at the window's end."""
@@ -214,10 +230,10 @@ class Values:
         )
 
     def _refuse(self) -> None:
-        if self.program_volts / 2.0 > MOST_VOLTS:
+        if self.pulse_volts / 2.0 > MOST_VOLTS:
             raise ConfigurationError(
                 f"devices could see {self.read_volts:.4g} V in phases, so that pulses of "
-                f"{self.program_volts:.4g} V would be needed; the sources of the example give "
+                f"{self.pulse_volts:.4g} V would be needed; the sources of the example give "
                 f"{2 * MOST_VOLTS:g} V without an interlock. Lower the input voltages or the gain",
                 read_volts=self.read_volts,
             )
@@ -227,6 +243,22 @@ class Values:
                 f"{MOST_AMPS:g} A: lower the input voltages or g_max_siemens, or make the layers "
                 "smaller",
                 source_amps=self.source_amps,
+            )
+
+    def _refuse_pulses(self) -> None:
+        """A single device's line may draw more in a pulse than relays stand."""
+        programming = ProgrammingConfig(
+            set_volts=self.pulse_volts, reset_volts=self.pulse_volts, width_seconds=1e-3
+        )
+        config = BenchConfig.model_construct(network=self.network, programming=programming)
+        shapes = [(array.tails.size, array.heads.size) for array in self.network.topology.groups]
+        amps = max(max(pass_amps(config, shape, 1, 1)) for shape in shapes)
+        if amps > self.program_amps:
+            raise ConfigurationError(
+                f"a line could carry {amps:.4g} A while one of its devices is pulsed, where relays "
+                f"of the example stand {MOST_AMPS:g} A: lower the input voltages or g_max_siemens, "
+                "or make the layers smaller",
+                program_amps=amps,
             )
 
 

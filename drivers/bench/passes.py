@@ -3,8 +3,8 @@
 A pass pulses all devices where selected rows cross selected columns. Devices of a column whose
 counts are ``n_1 < n_2 < ..`` get theirs in passes of ``n_k - n_(k-1)`` pulses, each with the rows
 whose count is ``n_k`` or more; or, where that is fewer, in passes of 1, 2, 4.. pulses, each with
-the rows whose count has that binary digit. Columns that need the same pass share it. Rows may take the
-part of columns, whichever needs fewer passes.
+the rows whose count has that binary digit. Columns that need the same pass share it. Rows may take
+the part of columns, whichever needs fewer passes.
 """
 
 from __future__ import annotations

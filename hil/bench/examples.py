@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 from typing import Literal
@@ -17,6 +18,7 @@ from hil.data import load_dataset
 from hil.errors import ConfigurationError
 from hil.experiment import ExperimentConfig
 from sim_backend.layered.config import LayeredConfig
+from sim_backend.memristors.rosenbrock import StepsError
 
 __all__ = ["write_example"]
 
@@ -25,6 +27,8 @@ _KNOWN = {
     "max_input_volts", "max_nudge_amps", "tolerance", "max_iterations", "chip", "chip_seed",
 }  # fmt: skip
 """Keys of the simulated network that the bench file has elsewhere, or that it has no use for."""
+_LEVELS = 200
+"""Of a device, pulse by pulse through its window, where the experiment does not say."""
 
 
 def write_example(
@@ -87,7 +91,7 @@ def _sizes(config: ExperimentConfig, data_directory: Path | None) -> Sizes:
         backward_gain=None if amplifiers is None else amplifiers.backward_gain,
         g_min_siemens=low,
         g_max_siemens=high,
-        pulse_siemens=substrate.pulse_siemens or 1e-3 * (high - low),
+        pulse_siemens=_pulse_siemens(substrate),
         max_input_volts=input_volts,
         max_nudge_amps=above(config.estimator.beta_siemens * _reach(config) * error_volts),
         neuron_volts=max(
@@ -95,6 +99,24 @@ def _sizes(config: ExperimentConfig, data_directory: Path | None) -> Sizes:
         ),
         substrate={key: value for key, value in table.items() if key not in _KNOWN},
     )
+
+
+def _pulse_siemens(substrate: LayeredConfig) -> float:
+    """The substrate's own, or that of its devices, or what some hundred levels leave.
+
+    Real devices have some hundred levels, and the coarser the pulses the fewer messages bring a
+    device from one end of its window to the other.
+    """
+    if substrate.pulse_siemens is not None:
+        return substrate.pulse_siemens
+    low, high = substrate.window_siemens
+    found = (high - low) / _LEVELS
+    if substrate.devices is not None:
+        with contextlib.suppress(StepsError):
+            pulses = substrate.devices.build().pulses
+            nominal = pulses.nominal_siemens(substrate.devices_window_siemens)
+            found = nominal if nominal > 0.0 else found
+    return float(f"{found:.1e}")
 
 
 def _reach(config: ExperimentConfig) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from drivers.bench.config import BenchConfig
 from hil.composition import ExperimentConfig, preset_names
 from hil.errors import ConfigurationError
 from hil.study.config import Imperfection, StudyConfig
@@ -50,6 +51,10 @@ def mismatch_study(
     Raises:
         ConfigurationError: a name, level or number that cannot be used.
     """
+    if isinstance(experiment.substrate, BenchConfig):
+        raise ConfigurationError(
+            "a study draws chips and trains in all of them, which a bench cannot; leave --bench out"
+        )
     if experiment.substrate.chip is not None:
         raise ConfigurationError(
             "a study draws its own chips, but the experiment names one that was kept; "

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from drivers.bench.config import BenchConfig, InstrumentConfig
 from drivers.emulated.bench import EmulatedBench
+from drivers.emulated.bench.report import BenchReport, Event
 from drivers.transport.interface import Expect, Transport
 from hil.bench.reaching import Reached
 from hil.composition import ExperimentConfig, resolve
@@ -58,11 +60,13 @@ class Lab:
     Attributes:
         interfere: is called in place of every exchange.
         n_exchanges: so far.
+        marked: events before something that a test is interested in.
         sent: instrument and message of each exchange.
     """
 
     interfere: Interfere | None = None
     n_exchanges: int = 0
+    marked: int = 0
     sent: list[tuple[str, bytes]] = field(default_factory=list)
     _bench: EmulatedBench | None = None
 
@@ -74,8 +78,13 @@ class Lab:
 
     @property
     def was_reached(self) -> bool:
-        """Whether anybody opened the bench."""
+        """Whether anybody asked for the bench."""
         return self._bench is not None
+
+    @property
+    def n_events(self) -> int:
+        """Events so far."""
+        return len(self.bench.report().events)
 
     def reach(self, config: BenchConfig, seed: int) -> Reached:
         """See :mod:`hil.bench.reaching`."""
@@ -114,22 +123,27 @@ class _Session:
         self._inner.close()
 
 
-def failures(lab: Lab, since: int = 0, tolerance: float = 1e-12) -> Iterator[str]:
+def failures(lab: Lab, since: int | None = None, tolerance: float = 1e-12) -> list[str]:
     """What is wrong with how a bench was left, and with the order in which it was made safe.
 
     Args:
         lab: after the bench was closed.
-        since: number of events before it was to be made safe.
+        since: number of events before it was to be made safe; None: unknown, the ramps are not
+            looked at.
         tolerance: volts or amps that are nothing.
     """
-    bench, report = lab.bench, lab.bench.report()
-    yield from _state(bench, tolerance)
+    report = lab.bench.report()
+    wrong = [*_state(lab.bench, tolerance), *_order(report, tolerance)]
+    if since is not None:
+        wrong += _ramps(report.events[:since], report.events[since:], tolerance)
     if report.n_violations:
-        yield f"{report.n_violations} violations"
-    for name, switch in report.switches.items():
-        if switch.n_hot:
-            yield f"{name} moved {switch.n_hot} relays under voltage"
-    yield from _order(bench, since, tolerance)
+        wrong.append(f"{report.n_violations} violations")
+    return wrong
+
+
+def hot(lab: Lab) -> int:
+    """Relays that moved under voltage."""
+    return sum(switch.n_hot or 0 for switch in lab.bench.report().switches.values())
 
 
 def _state(bench: EmulatedBench, tolerance: float) -> Iterator[str]:
@@ -142,7 +156,7 @@ def _state(bench: EmulatedBench, tolerance: float) -> Iterator[str]:
         points = {} if bus is None else config.crosspoints(bus)
         wanted = {point for owner, point in points.values() if owner == name}
         if switch.closed != wanted:
-            yield f"{name} was left with {sorted(switch.closed)} closed, {config.idle}"
+            yield f"{name} was left with {sorted(switch.closed)} closed, idle is {config.idle}"
     board = report.board
     if board is not None and (board.armed or board.energised):
         yield f"the board was left at {board}"
@@ -150,32 +164,41 @@ def _state(bench: EmulatedBench, tolerance: float) -> Iterator[str]:
         yield "the bench says that it is not safe"
 
 
-def _order(bench: EmulatedBench, since: int, tolerance: float) -> Iterator[str]:
-    """Levels to zero, then outputs off, then relays."""
-    events = bench.report().events
+def _order(report: BenchReport, tolerance: float) -> Iterator[str]:
+    """Levels to zero, then all outputs off, then relays: after the last output went on."""
+    events = report.events
+    switched = [k for k, event in enumerate(events) if event.what == "output" and event.value]
+    on = {events[k].where for k in switched}
     levels: dict[str, float] = {}
+    is_energised = False
     off: set[str] = set()
-    on = {event.where for event in events if event.what == "output" and event.value}
-    on_at = [k for k, event in enumerate(events) if event.what == "output" and event.value]
-    last_on = on_at[-1] if on_at else -1
-    energised = False
     for place, event in enumerate(events):
-        if event.what == "board":
-            energised = (energised or "energised" in event.names) and "idle" not in event.names
-        elif event.what == "level":
-            before, levels[event.where] = levels.get(event.where, 0.0), event.value
-            if place >= since and abs(event.value) > max(abs(before), tolerance):
-                yield f"{event.where} went from {before:g} to {event.value:g} on the way to safety"
-            if place >= since and abs(before) > tolerance and abs(event.value) < 0.5 * abs(before):
-                steps = [e.value for e in events[since:] if e.where == event.where]
-                if len(steps) < 5:
-                    yield f"{event.where} fell from {before:g} to {event.value:g} at once"
-        elif event.what == "output" and not event.value and place > max(since - 1, last_on):
+        if event.what == "level":
+            levels[event.where] = event.value
+        elif event.what == "board":
+            is_energised = "energised" in event.names or (
+                is_energised and "idle" not in event.names
+            )
+        elif not switched or place <= switched[-1]:
+            continue
+        elif event.what == "output":
             off.add(event.where)
-            loud = {name: level for name, level in levels.items() if abs(level) > tolerance}
-            if loud:
-                yield f"{event.where} went off while there was {loud}"
-            if energised:
-                yield f"{event.where} went off while the board was energised"
-        elif event.what in ("opened", "closed") and off and place > last_on and off != on:
-            yield f"relays moved after {sorted(off)} and before {sorted(on - off)} went off"
+            loud = {where: level for where, level in levels.items() if abs(level) > tolerance}
+            if loud or is_energised:
+                yield f"{event.where} went off before levels were 0: {loud}, {is_energised=}"
+        elif event.what in ("opened", "closed") and off and off != on:
+            yield f"relays moved when {sorted(off)} were off and {sorted(on - off)} were not"
+
+
+def _ramps(before: Sequence[Event], after: Sequence[Event], tolerance: float) -> Iterator[str]:
+    """Every level to 0 in steps, none of them up."""
+    levels = {event.where: event.value for event in before if event.what == "level"}
+    off = {event.where for event in before if event.what == "output" and not event.value}
+    for where, start in levels.items():
+        if abs(start) <= tolerance or where in off:
+            continue
+        values = [start, *(e.value for e in after if e.where == where and e.what == "level")]
+        if any(abs(new) > abs(old) for old, new in pairwise(values)) or abs(values[-1]) > tolerance:
+            yield f"{where} went by {values}"
+        elif max(abs(old - new) for old, new in pairwise(values)) > 0.11 * abs(start):
+            yield f"{where} went by {values}, not in ten steps"

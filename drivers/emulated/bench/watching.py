@@ -9,6 +9,7 @@ from drivers.emulated.bench.report import Events, SourceState, SwitchState
 from drivers.emulated.circuit_world import CircuitWorld
 from drivers.emulated.interface import EmulatedInstrument
 from drivers.emulated.world import Channel, CurrentForce, VoltageForce, World
+from hil.interruption import deferred_signals
 
 __all__ = ["Heard", "RelayWatch", "SourceWatch"]
 
@@ -139,10 +140,14 @@ class Heard:
         self._instrument, self._before, self._after = instrument, before, after
 
     def receive(self, data: bytes) -> bytes:
-        """See :class:`~drivers.emulated.interface.EmulatedInstrument`."""
-        self._before()
-        reply = self._instrument.receive(data)
-        self._after()
+        """See :class:`~drivers.emulated.interface.EmulatedInstrument`.
+
+        A real instrument hears nothing of the signals that its host gets: they wait.
+        """
+        with deferred_signals():
+            self._before()
+            reply = self._instrument.receive(data)
+            self._after()
         return reply
 
     def reset_session(self) -> None:

@@ -23,7 +23,7 @@ from drivers.bench.config import (
     ProgrammingConfig,
     SmuPhasesConfig,
 )
-from drivers.bench.envelope import half_select_volts, phase_drop_volts
+from drivers.bench.envelope import half_select_volts, largest_phase_volts, phase_drop_volts
 from drivers.bench.examples import Sizes, bench_text
 from drivers.bench.names import expanded
 from drivers.bench.network import AmplifiersConfig, NetworkConfig
@@ -116,9 +116,8 @@ def extra_source(name: str, **changes: Any) -> Change:
 def by_thirds() -> Change:
     """Programming by V/3 with a second SMU."""
     steps: list[Change] = [
-        extra_source("more", volts_limit=10.0),
+        extra_source("more", volts_limit=0.45),
         set_at("programming.scheme", "third"),
-        set_at("instruments.access.volts_limit", 10.0),
         set_at("access.third", "more.a"),
         set_at("access.two_thirds", "more.b"),
         lambda t: t["matrix"][0].update(
@@ -140,7 +139,7 @@ def test_programming_by_a_third_is_fine_if_it_is_wired() -> None:
     found = table("smu")
     by_thirds()(found)
     config = BenchConfig.model_validate(found)
-    assert half_select_volts(config.programming) == pytest.approx(2.5 / 3)
+    assert half_select_volts(config.programming) == pytest.approx(2.53 / 3)
 
 
 SMU_MISTAKES: dict[str, tuple[Change, str]] = {
@@ -210,6 +209,19 @@ SMU_MISTAKES: dict[str, tuple[Change, str]] = {
         set_at("programming.scheme", "third"),
         r"programming\.scheme = third needs access\.third and access\.two_thirds",
     ),
+    "access through a current source": (
+        both(extra_source("k6221", model="keithley6221"), set_at("access.low", "k6221")),
+        r"access\.low: k6221 is a current source \(keithley6221\), which neither brings volts nor "
+        r"measures; name a channel of an SMU",
+    ),
+    "V/3 through a current source": (
+        both(
+            by_thirds(),
+            extra_source("k6221", model="keithley6221"),
+            set_at("access.two_thirds", "k6221"),
+        ),
+        r"access\.two_thirds: k6221 is a current source",
+    ),
     # --- matrix
     "a matrix that is none": (
         set_at("matrix.0.instrument", "meter"),
@@ -276,6 +288,10 @@ SMU_MISTAKES: dict[str, tuple[Change, str]] = {
         set_at("phases.voltmeter_channels.1", "101"),
         r"voltmeter channel 101 used twice",
     ),
+    "a voltmeter channel written in two ways": (
+        set_at("phases.voltmeter_channels.1", "0101"),
+        r"voltmeter channel 101 used twice",
+    ),
     "a crosspoint for two lines": (
         set_at("matrix.0.high.1", "1101"),
         r"crosspoint matrix1\.1101 used twice",
@@ -286,21 +302,67 @@ SMU_MISTAKES: dict[str, tuple[Change, str]] = {
     ),
     "an address of two instruments": (
         set_at("instruments.in2.address", "TCPIP::192.168.0.11::5025::SOCKET"),
-        r"address TCPIP::192\.168\.0\.11::5025::SOCKET used twice",
+        r"address TCPIP::192\.168\.0\.11::5025::SOCKET used twice, by in1, in2",
+    ),
+    "an address in other letters": (
+        set_at("instruments.in2.address", "tcpip::192.168.0.11::5025::socket"),
+        r"address TCPIP::192\.168\.0\.11::5025::SOCKET used twice, by in1, in2",
+    ),
+    # --- uses
+    "a mainframe that switches and scans": (
+        both(
+            set_at("instruments.matrix1.model", "keithley2750"),
+            set_at("phases.voltmeter", "matrix1"),
+        ),
+        r"matrix1 is phases\.voltmeter and in matrix: a scan opens all of its channels",
+    ),
+    "a board beside SMUs": (
+        extra_source("board", model="shboard"),
+        r"instruments\.board is a board that no phases use: name it in phases\.board, or take it",
+    ),
+    "an instrument that nothing uses": (
+        extra_source("spare"),
+        r"instruments\.spare is used nowhere: name it where it belongs, or take it out",
     ),
     # --- envelope in phases
     "inputs too high for devices": (
         set_at("phases.max_input_volts", 0.6),
-        r"devices could see 1\.2 V in a phase, envelope\.read_volts is 1 V: lower "
-        r"phases\.max_input_volts or phases\.nudge_limit_volts, or widen the envelope",
+        r"devices could see 1\.2 V \(1\.2052 V with the errors of sources\) in a phase, "
+        r"envelope\.read_volts is 1\.01 V: lower phases\.max_input_volts, "
+        r"phases\.nudge_limit_volts or network\.neuron_volts, or widen the envelope",
     ),
     "nudges too high for devices": (
         set_at("phases.nudge_limit_volts", 0.7),
-        r"devices could see 1\.4 V in a phase",
+        r"devices could see 1\.4 V \(1\.4054 V with the errors of sources\) in a phase",
     ),
     "neurons too high for devices": (
         set_at("network.neuron_volts", 0.8),
-        r"devices could see 1\.6 V in a phase",
+        r"devices could see 1\.6 V \(1\.6056 V with the errors of sources\) in a phase",
+    ),
+    "no room for errors of sources in phases": (
+        set_at("envelope.read_volts", 1.0049),
+        r"could see 1 V \(1\.005 V with .*\) in a phase, envelope\.read_volts is 1\.0049 V",
+    ),
+    "phases that program": (
+        set_at("envelope.half_select_volts", 1.004),
+        r"could see 1 V \(1\.005 V with the errors of sources\) in a phase, and only up to "
+        r"envelope\.half_select_volts of 1\.004 V are devices sure to stay as they are: lower "
+        r"phases\.max_input_volts.* or raise envelope\.half_select_volts if the devices bear it",
+    ),
+    "readings that program": (
+        both(set_at("access.read_volts", 1.0), set_at("envelope.half_select_volts", 1.004)),
+        r"could see 1 V \(1\.005 V with the errors of sources\) when they are read "
+        r"\(access\.read_volts\), and only up to envelope\.half_select_volts of 1\.004 V are "
+        r"devices sure to stay as they are: lower access\.read_volts",
+    ),
+    "no capacitance settles without conductance": (
+        both(set_at("network.g_min_siemens", 0.0), drop("phases.settle_seconds")),
+        r"phases\.settle_seconds is missing: with devices down to 0 S .*Give it, or a lower end",
+    ),
+    "nodes beyond the range of the voltmeter": (
+        set_at("instruments.meter.volts_range", 0.4),
+        r"nodes could reach 0\.5 V in a phase, instruments\.meter\.volts_range is 0\.4 V: choose "
+        r"a higher range, or lower phases\.max_input_volts",
     ),
     "outputs of amplifiers that nobody reads": (
         set_at("network.amplifiers", {"forward_gain": 4.0, "backward_gain": 0.25}),
@@ -308,80 +370,127 @@ SMU_MISTAKES: dict[str, tuple[Change, str]] = {
     ),
     "readings too high for devices": (
         set_at("access.read_volts", 1.1),
-        r"access\.read_volts of 1\.1 is beyond envelope\.read_volts of 1",
+        r"devices could see 1\.1 V \(1\.1051 V with the errors of sources\) when they are read "
+        r"\(access\.read_volts\), envelope\.read_volts is 1\.01 V: lower access\.read_volts",
     ),
     "readings of too much current": (
         set_at("access.read_amps", 0.6),
-        r"access\.read_amps of 0\.6 is beyond envelope\.source_amps of",
+        r"access\.read_amps of 0\.6 A is beyond envelope\.source_amps of 0\.0005 A: lower the "
+        r"former, or raise the latter if lines and devices bear it",
+    ),
+    "readings of too little current": (
+        set_at("access.read_amps", 6e-5),
+        r"a line of 6 devices at network\.g_max_siemens could draw 6\.3e-05 A at "
+        r"access\.read_volts "
+        r"of 0\.1 V, 5% of margin included; access\.read_amps is 6e-05 A: raise it, or lower",
     ),
     "nudges of too much current": (
         set_at("phases.max_nudge_amps", 0.5),
-        r"phases\.max_nudge_amps of 0\.5 is beyond envelope\.source_amps of",
+        r"phases\.max_nudge_amps of 0\.5 A is beyond envelope\.source_amps of 0\.0005 A: lower",
     ),
     "inputs of too much current": (
         set_at("phases.input_limit_amps", 0.5),
-        r"phases\.input_limit_amps of 0\.5 is beyond envelope\.source_amps of",
+        r"phases\.input_limit_amps of 0\.5 A is beyond envelope\.source_amps of 0\.0005 A: lower",
     ),
     # --- instruments' own limits
     "input beyond the volts of its instrument": (
         set_at("instruments.in2.volts_limit", 0.4),
-        r"in2\.a of 0\.5 is beyond instruments\.in2\.volts_limit of 0\.4",
+        r"in2\.a: phases\.max_input_volts of 0\.5 V is beyond instruments\.in2\.volts_limit of "
+        r"0\.4 V",
     ),
     "input beyond the amps of its instrument": (
         set_at("instruments.in3.amps_limit", 1e-5),
-        r"in3\.b of 0\.0005 is beyond instruments\.in3\.amps_limit of 1e-05",
+        r"in3\.b: phases\.input_limit_amps of 0\.0005 A is beyond instruments\.in3\.amps_limit "
+        r"of 1e-05",
     ),
     "nudge beyond the volts of its instrument": (
         set_at("instruments.out1.volts_limit", 0.4),
-        r"out1\.b of 0\.5 is beyond instruments\.out1\.volts_limit of 0\.4",
+        r"out1\.b: phases\.nudge_limit_volts of 0\.5 V is beyond instruments\.out1\.volts_limit "
+        r"of 0\.4",
     ),
     "nudge beyond the amps of its instrument": (
         set_at("instruments.out1.amps_limit", 1e-6),
-        r"out1\.a of 1e-05 is beyond instruments\.out1\.amps_limit of 1e-06",
+        r"out1\.a: phases\.max_nudge_amps of 1e-05 A is beyond instruments\.out1\.amps_limit of "
+        r"1e-06",
     ),
     "pulse beyond the volts of its instrument": (
         set_at("instruments.access.volts_limit", 1.0),
-        r"access\.a of 1\.25 is beyond instruments\.access\.volts_limit of 1",
+        r"access\.a: half a programming amplitude of 1\.265 V is beyond "
+        r"instruments\.access\.volts_limit of 1 V",
     ),
     "pulse beyond the amps of its instrument": (
         set_at("instruments.access.amps_limit", 1e-3),
-        r"access\.b of 0\.005 is beyond instruments\.access\.amps_limit of 0\.001",
+        r"access\.b: programming\.limit_amps of 0\.005 A is beyond "
+        r"instruments\.access\.amps_limit of 0\.001",
+    ),
+    "V/3 beyond the volts of its other sources": (
+        both(by_thirds(), set_at("instruments.more.volts_limit", 0.4)),
+        r"more\.b: a sixth of a programming amplitude of 0\.421667 V is beyond "
+        r"instruments\.more\.volts_limit of 0\.4 V",
     ),
     "V/3 beyond the volts of its instrument": (
         both(by_thirds(), set_at("instruments.access.volts_limit", 1.0)),
-        r"access\.a of (2\.5|1\.25) is beyond instruments\.access\.volts_limit of 1",
+        r"access\.a: half a programming amplitude of 1\.265 V is beyond "
+        r"instruments\.access\.volts_limit of 1 V",
     ),
     "reading beyond the amps of its instrument": (
         both(
             set_at("instruments.access.amps_limit", 1e-5),
             set_at("programming.limit_amps", 1e-6),
         ),
-        r"access\.a of 0\.0001 is beyond instruments\.access\.amps_limit of 1e-05",
+        r"access\.a: access\.read_amps of 0\.0001 A is beyond instruments\.access\.amps_limit of "
+        r"1e-05",
     ),
     # --- envelope of programming
     "set pulses too high": (
         set_at("programming.set_volts", 3.0),
-        r"programming voltage of 3 is beyond envelope\.program_volts of 2\.5",
+        r"devices could see 3 V \(3\.007 V with the errors of sources\) when they are programmed, "
+        r"envelope\.program_volts is 2\.54 V: lower programming\.set_volts and",
     ),
     "reset pulses too high": (
         set_at("programming.reset_volts", 3.0),
-        r"programming voltage of 3 is beyond envelope\.program_volts of 2\.5",
+        r"devices could see 3 V \(3\.007 V with the errors of sources\) when they are programmed, "
+        r"envelope\.program_volts is 2\.54 V: lower programming\.set_volts and",
+    ),
+    "no room for errors of sources in pulses": (
+        set_at("envelope.program_volts", 2.53),
+        r"could see 2\.53 V \(2\.53653 V with .*\) when they are programmed, envelope",
+    ),
+    "no room for errors of sources at half-selected devices": (
+        set_at("envelope.half_select_volts", 1.265),
+        r"could see 1\.265 V \(1\.27026 V with .*\), envelope\.half_select_volts is 1\.265 V",
+    ),
+    "pulses that no single device can get": (
+        set_at("programming.limit_amps", 8e-4),
+        r"one column of array 0 could draw 0\.0008855 A while a single one of its devices is "
+        r"pulsed .*, programming\.limit_amps is 0\.0008 A: raise programming\.limit_amps, and with "
+        r"it envelope\.program_amps and the amps_limit of the access sources",
     ),
     "half-selected devices": (
         set_at("envelope.half_select_volts", 1.0),
-        r"half-selected devices of 1\.25 is beyond envelope\.half_select_volts of 1",
+        r"half-selected devices could see 1\.265 V \(1\.27026 V with the errors of sources\), "
+        r"envelope\.half_select_volts is 1 V: lower programming\.set_volts",
     ),
     "pulses of too much current": (
         set_at("programming.limit_amps", 0.2),
-        r"programming\.limit_amps of 0\.2 is beyond envelope\.program_amps of 0\.005",
+        r"programming\.limit_amps of 0\.2 A is beyond envelope\.program_amps of 0\.005 A: lower "
+        r"the",
     ),
     # --- network
     "window upside down": (
         set_at("network.g_min_siemens", 1e-3),
         r"g_min_siemens must be below g_max_siemens",
     ),
+    "bias settings that are neither true nor false": (
+        set_at("network.biased", [2, 0]),
+        r"network\.biased\.0\n\s+Input should be a valid boolean",
+    ),
+    "a truth value for a size": (
+        set_at("network.hidden", [True]),
+        r"hidden: expected a number or text, not true or false",
+    ),
     "bias settings of another network": (
-        set_at("network.biased", [1]),
+        set_at("network.biased", [True]),
         r"biased has 1 values for 2 crossbars",
     ),
     # --- names
@@ -440,11 +549,43 @@ BOARD_MISTAKES: dict[str, tuple[Change, str]] = {
     ),
     "inputs too high for devices": (
         set_at("phases.max_input_volts", 0.6),
-        r"devices could see 1\.2 V in a phase",
+        r"devices could see 1\.2 V \(1\.2052 V with the errors of sources\) in a phase",
     ),
     "amplifiers too high for devices": (
         set_at("network.amplifiers", {"forward_gain": 4.0, "backward_gain": 0.25}),
-        r"devices could see 4 V in a phase",
+        r"devices could see 4 V \(4\.02 V with the errors of sources\) in a phase",
+    ),
+    "nudges of too much current": (
+        set_at("phases.max_nudge_amps", 0.5),
+        r"phases\.max_nudge_amps of 0\.5 A is beyond envelope\.source_amps of 0\.0001 A",
+    ),
+    "a second board": (
+        extra_source("other", model="shboard"),
+        r"instruments\.other is a board that no phases use",
+    ),
+    "nothing to idle on ground with": (
+        both(
+            drop("access"),
+            drop("matrix"),
+            drop("instruments.access"),
+            drop("instruments.matrix1"),
+        ),
+        r"idle = soft_ground joins lines to ground, and there is no \[\[matrix\]\] to do so: "
+        r"describe it, or set idle = float",
+    ),
+    "nothing to idle on hard ground with": (
+        both(
+            drop("access"),
+            drop("matrix"),
+            set_at("idle", "hard_ground"),
+            drop("instruments.access"),
+            drop("instruments.matrix1"),
+        ),
+        r"idle = hard_ground joins lines to ground, and there is no",
+    ),
+    "readings of too little current": (
+        set_at("access.read_amps", 5e-5),
+        r"a line of 6 devices at network\.g_max_siemens could draw 6\.3e-05 A",
     ),
     "access by a board": (
         set_at("access.high", "board"),
@@ -452,11 +593,13 @@ BOARD_MISTAKES: dict[str, tuple[Change, str]] = {
     ),
     "reading beyond the volts of its instrument": (
         set_at("access.read_volts", 0.2),
-        r"access\.b of 0\.2 is beyond instruments\.access\.volts_limit of 0\.1",
+        r"access\.b: access\.read_volts of 0\.2 V is beyond instruments\.access\.volts_limit of "
+        r"0\.1 V",
     ),
     "pulses too high": (
         set_at("programming.set_volts", 3.0),
-        r"programming voltage of 3 is beyond envelope\.program_volts of 2\.5",
+        r"devices could see 3 V \(3\.007 V with the errors of sources\) when they are programmed, "
+        r"envelope\.program_volts is 2\.54 V: lower programming\.set_volts and",
     ),
     "dead-man timer too short": (
         set_at("phases.dead_man_seconds", 0.01),
@@ -498,7 +641,12 @@ def test_levels_are_judged_only_where_the_wiring_makes_sense() -> None:
 
 def test_a_board_alone_is_a_bench() -> None:
     found = table("board")
-    for change in (drop("access"), drop("matrix"), set_at("idle", "float")):
+    for change in (
+        drop("access"),
+        drop("matrix"),
+        set_at("idle", "float"),
+        set_at("programming.limit_amps", 1e-9),
+    ):
         change(found)
     found["instruments"] = {"board": found["instruments"]["board"]}
     config = BenchConfig.model_validate(found)
@@ -521,7 +669,8 @@ def test_the_bound_grows_by_the_gain_of_the_amplifiers() -> None:
     found = table("board")
     for change in (
         set_at("network.amplifiers", {"forward_gain": 4.0, "backward_gain": 0.25}),
-        set_at("envelope.read_volts", 4.0),
+        set_at("envelope.read_volts", 4.02),
+        set_at("envelope.half_select_volts", 6.03),
         set_at("phases.nudge_limit_volts", 2.0),
     ):
         change(found)
@@ -529,19 +678,38 @@ def test_the_bound_grows_by_the_gain_of_the_amplifiers() -> None:
     # A compliance beyond what the network reaches by itself is felt all the way back to the inputs.
     for change in (
         set_at("phases.nudge_limit_volts", 3.0),
-        set_at("envelope.read_volts", 6.0),
+        set_at("envelope.read_volts", 6.03),
     ):
         change(found)
-    assert phase_drop_volts(BenchConfig.model_validate(found)) == pytest.approx((1.5, 6.0))
+    config = BenchConfig.model_validate(found)
+    assert phase_drop_volts(config) == pytest.approx((1.5, 6.0))
+    # 1.5 mV and 4 mV of errors at the inputs are amplified, too.
+    assert largest_phase_volts(config) == pytest.approx((6.0, 6.0 + 4 * 5.5e-3))
 
 
 def test_bias_lines_behind_an_attenuating_amplifier_widen_the_bound() -> None:
     found = table("board")
-    found["network"] |= {"biased": [0, 1], "amplifiers": {"forward_gain": 0.5, "backward_gain": 1}}
+    gains = {"forward_gain": 0.5, "backward_gain": 1}
+    found["network"] |= {"biased": [False, True], "amplifiers": gains}
     found["matrix"][0]["lines"] = "a0.r0:a0.r3, a0.c0:a0.c2, a1.r0:a1.r4, a1.c0:a1.c1"
     found["phases"]["nudge_limit_volts"] = 0.25
-    found["envelope"]["read_volts"] = 2.0
-    assert phase_drop_volts(BenchConfig.model_validate(found)) == pytest.approx((2.0, 1.0))
+    found["envelope"] |= {"read_volts": 2.01, "half_select_volts": 2.01}
+    config = BenchConfig.model_validate(found)
+    assert phase_drop_volts(config) == pytest.approx((2.0, 1.0))
+    assert largest_phase_volts(config) == pytest.approx((2.0, 2.006))
+
+
+@pytest.mark.parametrize("flags", [[True, False], [1, 0], [1, False]])
+def test_what_is_true_or_false_may_be_written_so_or_as_numbers(flags: list[Any]) -> None:
+    found = table("smu")
+    found["network"]["biased"] = flags
+    assert BenchConfig.model_validate(found).network.biased == (True, False)
+
+
+def test_every_channel_of_the_meter_may_have_zeros_before_it() -> None:
+    found = table("smu")
+    found["phases"]["voltmeter_channels"] = ["0101", "102", "0103", "104", "105"]
+    assert BenchConfig.model_validate(found).phases.kind == "smu"
 
 
 DOCUMENTED = (

@@ -1,0 +1,73 @@
+"""Requests to stop: put off while a bench is made safe, and in force afterwards."""
+
+from __future__ import annotations
+
+import signal
+import threading
+
+import pytest
+
+from hil.interruption import StopRequests, deferred_signals, interrupt_politely
+
+
+def test_what_must_not_be_broken_off_is_finished_first() -> None:
+    done: list[int] = []
+    with pytest.raises(KeyboardInterrupt):  # noqa: PT012
+        with deferred_signals():
+            for step in range(3):
+                signal.raise_signal(signal.SIGINT)
+                done.append(step)
+    assert done == [0, 1, 2]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_deferred_requests_reach_whoever_asks_for_them() -> None:
+    with StopRequests() as stop:
+        with deferred_signals():
+            with deferred_signals():
+                signal.raise_signal(signal.SIGTERM)
+            assert not stop.requested
+        assert stop.requested
+        with pytest.raises(KeyboardInterrupt):
+            with deferred_signals():
+                signal.raise_signal(signal.SIGINT)
+
+
+def test_an_error_meanwhile_is_not_lost() -> None:
+    with pytest.raises(KeyboardInterrupt) as caught:  # noqa: PT012
+        with deferred_signals():
+            signal.raise_signal(signal.SIGINT)
+            raise ValueError("broken")
+    assert isinstance(caught.value.__context__, ValueError)
+
+
+def test_a_closed_terminal_asks_too_unless_that_is_ignored() -> None:
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        interrupt_politely()
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGHUP)
+        with StopRequests() as stop:
+            signal.raise_signal(signal.SIGHUP)
+            assert stop.requested
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        with StopRequests() as stop:
+            signal.raise_signal(signal.SIGHUP)
+            assert not stop.requested
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def test_other_threads_defer_nothing() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    seen: list[object] = []
+
+    def look() -> None:
+        with deferred_signals(), StopRequests():
+            seen.append(signal.getsignal(signal.SIGINT))
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    thread.join()
+    assert seen == [before]
