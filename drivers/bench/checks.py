@@ -5,6 +5,7 @@ Nothing here changes a device: at most one is read at ``access.read_volts``.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import TypeAlias
@@ -129,11 +130,12 @@ def _aims(config: BenchConfig) -> dict[tuple[str, str], list[Aim]]:
     if access is not None:
         reading = Aimed("volts", access.read_amps, access.read_volts)
         largest = max(programming.set_volts, programming.reset_volts)
-        share = 0.5 if programming.scheme == "half" else 1.0
-        pulsing = Aimed("volts", programming.limit_amps, share * largest)
         by_board = phases.kind == "board"
-        for channel in (access.high, access.low, access.third, access.two_thirds):
+        # High and low go to V/2 either way, the others of V/3 to V/6.
+        shares = {access.high: 2.0, access.low: 2.0, access.third: 6.0, access.two_thirds: 6.0}
+        for channel, parts in shares.items():
             if channel is not None:
+                pulsing = Aimed("volts", programming.limit_amps, largest / parts)
                 aims[channel] = [reading] if by_board else [pulsing, reading]
     found: dict[tuple[str, str], list[Aim]] = {}
     for channel, wanted in aims.items():
@@ -195,13 +197,21 @@ def _envelope(config: BenchConfig) -> Finding:
 
 
 def _settling(config: BenchConfig) -> Finding:
+    given, tolerance = config.phases.settle_seconds, config.phases.settle_tolerance
+    free = config.phases.model_copy(update={"settle_seconds": None})
     try:
-        seconds = settle_seconds(config)
+        needed = settle_seconds(config.model_copy(update={"phases": free}))
     except ConfigurationError as error:
-        return Finding("settling", False, error.message)
-    given = "as the file says" if config.phases.settle_seconds is not None else "worked out"
-    tolerance = config.phases.settle_tolerance
-    return Finding("settling", True, f"{seconds:.3g} s to {tolerance:g} of a step, {given}")
+        if given is None:
+            return Finding("settling", False, error.message)
+        needed = math.inf
+    slowest = (
+        f"with all devices at the lower end of their window {needed:.3g} s would be needed for "
+        f"{tolerance:g} of a step"
+    )
+    if given is None:
+        return Finding("settling", True, f"{needed:.3g} s, worked out: {slowest}")
+    return Finding("settling", True, f"{given:.3g} s, as the file says; {slowest}")
 
 
 def _loading(config: BenchConfig) -> Finding:

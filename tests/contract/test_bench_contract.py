@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import os
+import time
 import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -167,8 +168,18 @@ def served(config: BenchConfig, seed: int = 3) -> Iterator[tuple[EmulatedBench, 
         return kind(servers[name].address, timeout_seconds=PATIENCE_SECONDS)
 
     with running(*servers.values()):
-        # Ramps need no time of ours; what instruments do take passes in the emulated world.
-        yield emulated, lambda: open_bench(config, session, emulated.sleep)
+        # Ramps need no time of ours: it passes in the emulated world.
+        yield emulated, lambda: open_bench(quiet(emulated).config, session, emulated.sleep)
+
+
+def quiet(emulated: EmulatedBench) -> EmulatedBench:
+    """The same bench, once what was written to it last has been carried out."""
+    end = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        report = emulated.report()
+        if report.is_safe and not any(switch.closed for switch in report.switches.values()):
+            return emulated
+        assert time.monotonic() < end, report
 
 
 def left_safe(emulated: EmulatedBench) -> None:
@@ -180,18 +191,21 @@ def left_safe(emulated: EmulatedBench) -> None:
     assert np.abs(emulated.take_drops()).max() <= emulated.config.envelope.program_volts
 
 
-@pytest.mark.parametrize("scheme", ["half", "third"])
-@pytest.mark.parametrize("errors", [False, True], ids=["ideal", "data_sheet"])
 @pytest.mark.parametrize("kind", TEXTS)
-def test_benches_in_memory(kind: str, errors: bool, scheme: str) -> None:
-    left_safe(check(bench(kind, errors, programming={"scheme": scheme})))
+def test_ideal_instruments_in_memory(kind: str) -> None:
+    left_safe(check(bench(kind, errors=False)))
+
+
+@pytest.mark.parametrize("kind", TEXTS)
+def test_errors_of_data_sheets_in_memory_and_a_third_of_the_voltage(kind: str) -> None:
+    left_safe(check(bench(kind, errors=True, programming={"scheme": "third"})))
 
 
 @pytest.mark.parametrize("kind", ["smu", pytest.param("board", marks=posix)])
-def test_benches_over_sockets_and_terminals(kind: str) -> None:
+def test_errors_of_data_sheets_over_sockets_and_terminals(kind: str) -> None:
     with served(bench(kind, errors=True)) as (emulated, opened):
         check_substrate(opened)
-        left_safe(emulated)
+        left_safe(quiet(emulated))
 
 
 def test_nodes_that_take_time_to_settle() -> None:
@@ -229,6 +243,6 @@ def test_benches_that_state_too_little_noise(kind: str) -> None:
     with pytest.raises(AssertionError, match="the same drive settled twice"):
         check(bench(kind, errors=True, phases={"noise_volts": QUIET_VOLTS[kind]}))
     # Less across a device brings out the noise of the access source.
-    access = {"read_volts": 1e-3, "read_siemens": QUIET_SIEMENS}
-    with pytest.raises(AssertionError, match=r"Zero pulses change nothing.*conductances"):
+    access = {"read_volts": 3e-4, "read_siemens": QUIET_SIEMENS}
+    with pytest.raises(AssertionError, match="conductances or counts around zero pulses"):
         check(bench(kind, errors=True, access=access))

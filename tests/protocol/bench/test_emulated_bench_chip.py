@@ -110,7 +110,7 @@ def test_amplifiers_and_neurons_are_those_of_the_file() -> None:
     neurons = {"kind": "shockley_pairs", "lower_volts": -0.1, "upper_volts": 0.1}
     changes: dict[str, Any] = {
         "network": {"amplifiers": gains, "neuron_volts": 0.1},
-        "envelope": {"read_volts": 4.0},
+        "envelope": {"read_volts": 4.02},
     }
     bench = bench_of("board", emulation={"substrate": {"neurons": neurons}}, **changes)
     assert bench.device_siemens().size == bench.config.network.topology.n_devices

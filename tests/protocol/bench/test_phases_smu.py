@@ -215,7 +215,8 @@ def test_bias_lines_count_the_crossbar_that_they_are_in() -> None:
         smu_bench(
             2, [3], 1, (False, True), network={"amplifiers": amplifiers},
             phases={"nudge_limit_volts": 2.0, "input_limit_amps": 3.5e-4},
-            envelope={"read_volts": 4.0}, instruments={"out1": {"volts_limit": 4.0}},
+            envelope={"read_volts": 4.02},
+            instruments={"out1": {"volts_limit": 4.0}, "meter": {"volts_range": 10.0}},
         )
     )  # fmt: skip
     # Signals: three devices across 1 V. Bias lines: one across 4 V.

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from drivers.bench.passes import Pass, plan, planned_counts
+from drivers.bench.passes import Pass, plan, planned_counts, split
 from hil.errors import UsageError
 
 shapes = st.tuples(st.integers(1, 7), st.integers(1, 7))
@@ -49,9 +49,9 @@ def test_equal_lines_share_a_pass(shape: tuple[int, int]) -> None:
 
 def test_the_side_that_needs_fewer_is_taken() -> None:
     counts = np.array([[1, 2, 3, 4], [0, 0, 0, 0], [1, 2, 3, 4]])
-    # By rows: one pattern of four magnitudes. By columns: four columns of one magnitude each,
-    # whose rows are the same but whose numbers differ.
-    assert len(plan(counts)) == 4
+    # By rows: one pattern of four magnitudes, which have three binary digits. By columns: four
+    # columns of one magnitude each, whose rows are the same but whose numbers differ.
+    assert len(plan(counts)) == 3
     # Rows 0 and 1 are the same; by columns there are three patterns.
     assert plan(np.array([[1, 0, 1], [1, 0, 1], [0, 1, 1]])) == [
         Pass((0, 1), (0, 2), 1, 1),
@@ -80,3 +80,18 @@ def test_small_integers_do_not_overflow() -> None:
 def test_what_is_no_matrix_of_integers_is_refused(wrong: np.ndarray) -> None:
     with pytest.raises(UsageError, match="matrix of integers"):
         plan(wrong)
+
+
+@given(counts=matrices(5), most=st.integers(1, 12))
+def test_passes_are_split_until_they_fit(counts: np.ndarray, most: int) -> None:
+    def fits(one: Pass) -> bool:
+        return len(one.rows) * len(one.columns) <= most
+
+    parts = [part for one in plan(counts) for part in split(one, fits)]
+    assert all(fits(part) for part in parts)
+    assert np.array_equal(planned_counts(parts, counts.shape), counts)
+
+
+def test_a_device_that_does_not_fit_alone_is_refused() -> None:
+    with pytest.raises(UsageError, match="a single device"):
+        split(Pass((0, 1), (2,), 1, 3), lambda one: False)

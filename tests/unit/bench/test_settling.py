@@ -145,7 +145,9 @@ def test_without_capacitance_nothing_takes_time() -> None:
 
 
 def test_a_window_down_to_zero_needs_a_time() -> None:
-    config = bench(g_min_siemens=0.0)
+    config = bench()
+    network = config.network.model_copy(update={"g_min_siemens": 0.0})
+    config = config.model_copy(update={"network": network})
     with pytest.raises(ConfigurationError, match=r"Give phases\.settle_seconds"):
         settle_seconds(config)
     assert settle_seconds(config, np.full(6, 1e-5)) > 0.0
