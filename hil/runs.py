@@ -48,6 +48,10 @@ _FIGURES = {
 class Listener(Protocol):
     """Is told how a run goes."""
 
+    def recording(self, experiment: Experiment) -> None:
+        """The run folder is begun or taken up, for which a bench reads its devices one by one."""
+        ...
+
     def started(self, experiment: Experiment, resumed_epoch: int) -> None:
         """Data loaded, substrate built."""
         ...
@@ -233,6 +237,8 @@ def _train(
     experiment: Experiment, folder: RunFolder | None, listener: Listener | None
 ) -> dict[str, Any]:
     if folder is not None:
+        if listener is not None:
+            listener.recording(experiment)
         open_folder(experiment, folder)
     if listener is not None:
         listener.started(experiment, experiment.trainer.place.epoch)

@@ -163,7 +163,7 @@ def _pulses(config: BenchConfig, access: AccessConfig, volts: float) -> Iterator
     if programming.scheme == "third":
         for other in (access.third, access.two_thirds):
             if other is not None:
-                yield from _fits(config, other, ("a sixth of a programming amplitude", volts / 6.0))
+                yield from _fits(config, other, ("V/6 while programming,", volts / 6.0))
     for k, array in enumerate(config.network.topology.groups):
         row, column = pass_amps(config, (array.tails.size, array.heads.size), 1, 1)
         amps, line = max((row, "row"), (column, "column"))

@@ -78,8 +78,8 @@ def _same(what: str, wanted: int, found: int, key: str) -> None:
     if wanted != found:
         raise ConfigurationError(
             f"the experiment's data and encoding have {wanted} {what}, the bench has {found} "
-            f"({key}). Choose the experiment the bench was wired for, or wire the bench for this "
-            "one: hil bench new"
+            f"({key}). Name the experiment the bench was wired for (--preset or --config; digits "
+            "if neither is given), or wire the bench for this one: hil bench new"
         )
 
 

@@ -17,18 +17,21 @@ def print_json(value: Any) -> None:
     typer.echo(json.dumps(value, indent=2))
 
 
-def print_summary(summary: dict[str, Any], out: Path | None, already: bool) -> None:
+def print_summary(
+    summary: dict[str, Any], out: Path | None, already: bool, flags: str = ""
+) -> None:
     """What came of a run.
 
     Args:
         summary: as in ``summary.json``.
         out: its folder, if it has one.
         already: the run had finished before.
+        flags: options that going on needs again.
     """
     if summary["status"] == "interrupted":
         typer.echo(f"interrupted after {summary['examples']} examples")
         if out is not None:
-            typer.echo(f"go on with: hil train --resume --out {out}")
+            typer.echo(f"go on with: hil train --resume --out {out}{flags}")
         return
     if already:
         typer.echo(f"the run in {out} has finished; nothing to do")

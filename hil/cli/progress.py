@@ -25,6 +25,9 @@ _REFRESH_SECONDS = 0.1
 class _Quiet(Watching):
     """Says nothing."""
 
+    def recording(self, experiment: Experiment) -> None:
+        """See :class:`hil.runs.Listener`."""
+
     def started(self, experiment: Experiment, resumed_epoch: int) -> None:
         """See :class:`hil.runs.Listener`."""
 
@@ -37,6 +40,10 @@ class _Quiet(Watching):
 
 class _Lines(_Quiet):
     """One line an epoch, on standard error."""
+
+    def recording(self, experiment: Experiment) -> None:
+        """See :class:`hil.runs.Listener`."""
+        _say_reading(experiment)
 
     def started(self, experiment: Experiment, resumed_epoch: int) -> None:
         """See :class:`hil.runs.Listener`."""
@@ -58,6 +65,10 @@ class _Lines(_Quiet):
 
 class _BarListener(_Quiet):
     """A live bar on a terminal."""
+
+    def recording(self, experiment: Experiment) -> None:
+        """See :class:`hil.runs.Listener`."""
+        _say_reading(experiment)
 
     def __init__(self) -> None:
         self._bar = Bar(
@@ -108,6 +119,12 @@ def make_listener(*, quiet: bool) -> AbstractContextManager[Listener]:
     if quiet:
         return _Quiet()
     return _BarListener() if sys.stderr.isatty() else _Lines()
+
+
+def _say_reading(experiment: Experiment) -> None:
+    """Devices of a bench are read one after the other, which is all one sees for a while."""
+    if experiment.substrate.spec.read_siemens > 0.0:
+        say(f"reading {experiment.substrate.spec.topology.n_devices} devices one by one")
 
 
 def _headline(experiment: Experiment, resumed_epoch: int) -> str:

@@ -99,7 +99,8 @@ def train(
         if json_:
             print_json(result.summary)
         else:
-            print_summary(result.summary, out, result.already_finished)
+            flags = " --energise" * energise + " --emulated" * emulated
+            print_summary(result.summary, out, result.already_finished, flags)
     if result.summary["status"] == "interrupted":
         raise typer.Exit(130)
 

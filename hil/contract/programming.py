@@ -35,14 +35,9 @@ def _programming_arrives(case: Case) -> None:
         if isinstance(substrate, ReadsConductance):
             fresh = substrate.read_conductance()
             slack = case.siemens_tolerance(found.dtype) + SIGMAS * astray
-            close(fresh[arrived], found[arrived], slack, "read after programming and returned", "S")
-            close(
-                fresh[arrived],
-                kept[arrived],
-                asked + slack,
-                "read after programming and asked",
-                "S",
-            )
+            what = "read after programming and "
+            close(fresh[arrived], found[arrived], slack, what + "returned", "S")
+            close(fresh[arrived], kept[arrived], asked + slack, what + "asked", "S")
     if astray == 0.0 and isinstance(substrate, CountsWrites):
         counts = substrate.write_counts()
         _programmed(case, substrate, kept, 2.0 * asked)
@@ -69,9 +64,10 @@ def _programmed(
 
 def _wrong_targets_are_refused(case: Case) -> None:
     """Wrong targets of programming are usage errors and program nothing."""
-    substrate, inputs = case.substrate, case.inputs()
+    substrate = case.substrate
     if not isinstance(substrate, ProgramsConductance):
         return
+    inputs = case.inputs()
 
     def tell() -> list[tuple[Floats, float]]:
         """What can be known of the devices, and how well."""

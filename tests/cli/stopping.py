@@ -22,5 +22,8 @@ class StopAfter:
         if progress.epoch > self.epochs:
             raise Stopped
 
+    def recording(self, experiment: object) -> None:
+        pass
+
     def evaluating(self) -> None:
         pass

@@ -55,6 +55,9 @@ class Acts:
             for action in self.actions:
                 action()
 
+    def recording(self, experiment: object) -> None:
+        pass
+
     def evaluating(self) -> None:
         pass
 

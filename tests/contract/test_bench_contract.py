@@ -3,7 +3,7 @@
 What the bench files state is what the data sheets of the emulated instruments say, in V and S rms.
 An error that stays the same as long as a level does cancels where two states of equal drives are
 compared; it counts where equal drives meet different parts (two banks of holds, a nudge source at
-0 A or open) and where a conductance is compared with the window.
+0 A or open), where an input is compared with a node, and a conductance with the window.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ PEAKS = 6.0  # peak to peak over rms
 SMU_VOLTS = math.hypot(0.7e-6, 50e-6 / PEAKS, 60e-12 / PEAKS * MOST_OUTPUT_OHMS)
 # Access, 2636B, 0.1 V at both polarities, up to 10 uA: noise of currents on 10 uA (60 pA) and of
 # voltages on 200 mV (20 uV), two readings each, of two channels; gain errors of 0.025 % and 0.015 %
-# (limits, so their rms is a third root of three).
+# at most, evenly spread.
 READ_SIEMENS = math.hypot(
     60e-12 / PEAKS / 0.1 / math.sqrt(2.0),
     20e-6 / PEAKS / 0.1 * G_MAX,

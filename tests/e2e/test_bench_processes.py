@@ -1,36 +1,71 @@
-"""A bench, its trainer and ``hil safe`` as processes of their own, over sockets and terminals."""
+"""Trainers and ``hil safe`` as processes of their own, over sockets and pseudo-terminals."""
 
 from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
-from drivers.bench.config import BenchConfig, InstrumentConfig
-from drivers.transport.interface import Expect
-from drivers.transport.serial import SerialTransport
+from drivers.emulated.bench import EmulatedBench
+from drivers.emulated.serving.running import running
+from hil.bench.addresses import with_addresses
+from hil.cli.main import app
 from hil.resolving import read_bench
-from tests.e2e.watched import KINDS, bench_text
+from tests.e2e.watched import KINDS, bench_text, failures
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="pseudo-terminals are a POSIX thing")
 
-PATIENCE_SECONDS = 60.0
-DEAD_MAN_SECONDS = 0.5
+PATIENCE_SECONDS = 300.0
+DEAD_MAN_SECONDS = 5.0
 HIL = (sys.executable, "-c", "from hil.cli.main import main; main()")
 TRAIN = (
-    "--preset", "xor", "--epochs", "100000", "--set", "batch_size=2", "--wire-log",
+    "train", "--preset", "xor", "--epochs", "100000", "--energise", "--set", "batch_size=2",
     "--set", "estimator.beta_siemens=5e-6", "--set", "rule.rates=[4e-9, 4e-9]",
 )  # fmt: skip
-QUIET = {"out": subprocess.PIPE, "err": subprocess.PIPE}
+
+
+@dataclass(frozen=True)
+class Served:
+    """An emulated bench that other processes reach.
+
+    Attributes:
+        bench: what it is, which may be looked at without a word to the instruments.
+        path: of the bench file with its addresses.
+    """
+
+    bench: EmulatedBench
+    path: Path
+
+
+@contextmanager
+def served(folder: Path, kind: str, **changes: Any) -> Iterator[Served]:
+    """A bench on sockets and a pseudo-terminal; idle is hard ground."""
+    text = bench_text(kind, "hard_ground", **changes)
+    path = folder / "bench.toml"
+    path.write_text(text)
+    bench = EmulatedBench(read_bench(path), 0)
+    servers = bench.servers(dict.fromkeys(bench.models))
+    path.write_text(with_addresses(text, {n: server.address for n, server in servers.items()}))
+    with running(*servers.values()):
+        yield Served(bench, path)
+
+
+@pytest.fixture(params=KINDS)
+def lab(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Served]:
+    """A bench of either wiring."""
+    changes = {"phases": {"dead_man_seconds": DEAD_MAN_SECONDS}} if request.param == "board" else {}
+    with served(tmp_path, request.param, **changes) as found:
+        yield found
 
 
 def hil(*words: object) -> subprocess.CompletedProcess[str]:
@@ -46,136 +81,163 @@ def wait_for(what: str, found: Callable[[], bool]) -> None:
     end = time.monotonic() + PATIENCE_SECONDS
     while not found():
         assert time.monotonic() < end, f"waited for {what}"
-        time.sleep(0.01)
+        time.sleep(0.005)
 
 
-@dataclass(frozen=True)
-class Served:
-    """An emulated bench in another process.
-
-    Attributes:
-        path: of the bench file with its addresses.
-        config: what it holds.
-    """
-
-    path: Path
-    config: BenchConfig
-
-    def state(self) -> dict[str, str]:
-        """What every instrument says of itself."""
-        return {
-            name: _asked(instrument)
-            for name, instrument in self.config.instruments.items()
-            if instrument.model != "daq6510"
-        }
-
-    def unsafe(self) -> dict[str, str]:
-        """Those that are not as ``hil safe`` leaves them; idle is hard ground."""
-        grounds = self.config.crosspoints("ground").values()
-        idle = ";".join(sorted(point for _, point in grounds))
-        n_nodes = self.config.network.read_nodes.size
-        safe = {"keithley2600b": "0 0 0 0 0 0", "shboard": f"0,{n_nodes},0,1"}
-        return {
-            name: said
-            for name, said in self.state().items()
-            if said != safe.get(self.config.instruments[name].model, idle)
-        }
-
-
-def _asked(instrument: InstrumentConfig) -> str:
-    """Outputs and levels, closed channels, or the board's state."""
-    if instrument.model == "shboard":
-        with closing(SerialTransport(instrument.address)) as port:
-            return port.exchange(b":STAT?", Expect.LINE).decode()
-    expressions = "channel.getclose('allslots')"
-    if instrument.model == "keithley2600b":
-        expressions = ",".join(
-            f"smu{x}.source.{what}" for what in ("output", "levelv", "leveli") for x in "ab"
-        )
-    _, host, port_number, _ = instrument.address.split("::")
-    with socket.create_connection((host, int(port_number)), PATIENCE_SECONDS) as connected:
-        connected.sendall(f"print({expressions})\n".encode())
-        with connected.makefile() as lines:
-            said = lines.readline().split()
-    if instrument.model == "keithley2600b":
-        return " ".join(f"{float(number):g}" for number in said)
-    return ";".join(sorted(said[0].split(";")))
-
-
-@pytest.fixture(scope="module", params=KINDS)
-def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """A bench that ``hil emulate bench`` serves; the tests of a module take turns with it."""
-    kind = request.param
-    folder = tmp_path_factory.mktemp(kind)
-    changes = {"phases": {"dead_man_seconds": DEAD_MAN_SECONDS}} if kind == "board" else {}
-    (folder / "bench.toml").write_text(bench_text(kind, "hard_ground", **changes))
-    path = folder / "served.toml"
-    command = [*HIL, "emulate", "bench", str(folder / "bench.toml"), "--write", str(path)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        try:
-            for line in process.stdout:
-                if line.startswith("wrote"):
-                    break
-            yield Served(path, read_bench(path))
-        finally:
-            process.terminate()
-    assert process.returncode == 0
-
-
-def training(served: Served, out: Path) -> subprocess.Popen[str]:
-    """A process that trains and trains, well beyond its start."""
-    command = [*HIL, "train", *TRAIN, "--bench", str(served.path), "--energise", "--out", str(out)]
-    process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    checkpoint = out / "checkpoint.h5"
+@contextmanager
+def training(lab: Served, out: Path) -> Iterator[subprocess.Popen[str]]:
+    """A process that trains and would not end by itself; it is past its first epoch."""
+    command = [*HIL, *TRAIN, "--bench", str(lab.path), "--out", str(out)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     def trains() -> bool:
         assert process.poll() is None, process.communicate()
-        return checkpoint.exists()
+        return (out / "checkpoint.h5").exists()
 
-    wait_for("a checkpoint", trains)
-    return process
-
-
-def test_check_finds_nothing_wrong_and_leaves_everything_safe(served: Served) -> None:
-    done = hil("check", served.path, "--energise")
-    assert (done.returncode, done.stderr) == (0, "")
-    assert "FAILED" not in done.stdout
-    assert served.unsafe() == {}
+    try:
+        wait_for("a checkpoint", trains)
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
 
 
-def test_sigterm(served: Served, tmp_path: Path) -> None:
-    process = training(served, tmp_path / "run")
-    assert served.unsafe()
-    process.terminate()
-    _, told = process.communicate(timeout=PATIENCE_SECONDS)
+def test_sigterm(lab: Served, tmp_path: Path) -> None:
+    with training(lab, tmp_path / "run") as process:
+        assert not lab.bench.report().is_safe
+        process.terminate()
+        _, told = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 130, told
     assert "Traceback" not in told
-    assert served.unsafe() == {}
+    assert failures(lab.bench) == []
 
 
-def test_ctrl_c_twice(served: Served, tmp_path: Path) -> None:
-    process = training(served, tmp_path / "run")
-    process.send_signal(signal.SIGINT)
-    process.send_signal(signal.SIGINT)
-    _, told = process.communicate(timeout=PATIENCE_SECONDS)
+def test_ctrl_c_twice(lab: Served, tmp_path: Path) -> None:
+    with training(lab, tmp_path / "run") as process:
+        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGINT)
+        _, told = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 130, told
     assert "Traceback" not in told
-    assert served.unsafe() == {}
+    assert failures(lab.bench) == []
 
 
-def test_kill(served: Served, tmp_path: Path) -> None:
-    process = training(served, tmp_path / "run")
-    process.kill()
-    process.communicate(timeout=PATIENCE_SECONDS)
-    outputs = {name: said for name, said in served.unsafe().items() if said.startswith("1 1")}
-    assert "access" in outputs
-    if served.config.phases.kind == "board":
-        # Asking it would keep the board alive: it has to be silent meanwhile.
-        time.sleep(3 * DEAD_MAN_SECONDS)
-        assert "board" not in served.unsafe()
-    done = hil("safe", served.path)
+def test_kill(lab: Served, tmp_path: Path) -> None:
+    with training(lab, tmp_path / "run") as process:
+        process.kill()
+        process.communicate(timeout=PATIENCE_SECONDS)
+    assert lab.bench.report().sources["access.a"].output_on
+    if lab.bench.config.phases.kind == "board":
+
+        def fell_silent() -> bool:
+            board = lab.bench.report().board
+            return board is not None and not (board.armed or board.energised)
+
+        wait_for("the board's dead-man timer", fell_silent)
+    done = hil("safe", lab.path)
     assert (done.returncode, done.stderr) == (0, "")
-    assert served.unsafe() == {}
+    # Levels may have been anywhere: hil safe does not know them, so it has none to ramp.
+    assert [text for text in failures(lab.bench) if "before levels were 0" not in text] == []
+
+
+def test_bench_in_a_process(tmp_path: Path) -> None:
+    """``hil emulate bench`` serves what ``hil check --energise`` finds to be as its file says."""
+    (tmp_path / "bench.toml").write_text(bench_text("board"))
+    path = tmp_path / "served.toml"
+    command = [*HIL, "emulate", "bench", str(tmp_path / "bench.toml"), "--write", str(path)]
+    with ExitStack() as stack:
+        process = stack.enter_context(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
+        stack.callback(process.terminate)
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.startswith("wrote"):
+                break
+        done = hil("check", path, "--energise")
+        assert (done.returncode, done.stderr) == (0, ""), done.stdout
+        assert "FAILED" not in done.stdout
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=PATIENCE_SECONDS)
+        assert process.returncode == 0
+
+
+def refused(path: Path, *words: str) -> str:
+    """The one message of a command that ends with exit code 2."""
+    result = CliRunner().invoke(app, [*(words or ("train", *TRAIN[1:])), *_bench(path, words)])
+    assert result.exit_code == 2, (result.output, result.exception)
+    assert "Traceback" not in result.output
+    assert result.stderr.startswith("hil: ")
+    assert result.stderr.count("hil: ") == 1
+    return result.stderr
+
+
+def _bench(path: Path, words: tuple[str, ...]) -> tuple[str, ...]:
+    return ("--bench", str(path)) if not words else (str(path),)
+
+
+@pytest.mark.parametrize(
+    ("kind", "change", "words"),
+    [
+        ("smu", {"in1": {"idn": "MODEL 9999"}}, ("in1", "2636B", "MODEL 9999")),
+        ("smu", {"meter": {"serial": "42"}}, ("meter", "42", "serial")),
+        ("board", {"board": {"serial": "42"}}, ("board", "42", "serial")),
+        ("smu", {"in2": {"address": "TCPIP::127.0.0.1::1::SOCKET"}}, ("in2", "::1::SOCKET")),
+        ("board", {"board": {"address": "/dev/nobody"}}, ("board", "/dev/nobody")),
+    ],
+)
+def test_somebody_else_answers(
+    tmp_path: Path, kind: str, change: dict[str, Any], words: tuple[str, ...]
+) -> None:
+    with served(tmp_path, kind) as lab:
+        wrong = tmp_path / "wrong.toml"
+        text = lab.path.read_text()
+        addresses = {n: x.address for n, x in read_bench(lab.path).instruments.items()}
+        changed = bench_text(kind, "hard_ground", instruments=change)
+        (name,) = change
+        wrong.write_text(
+            with_addresses(
+                changed, {n: a for n, a in addresses.items() if "address" not in change.get(n, {})}
+            )
+        )
+        assert text != wrong.read_text()
+        told = refused(wrong)
+        assert all(word in told for word in words), told
+        assert name in told
+        report = lab.bench.report()
+        # Not one output went on, and no relay moved.
+        assert not [event for event in report.events if event.what in ("output", "closed")]
+
+
+def test_interlock_is_open(tmp_path: Path) -> None:
+    with served(tmp_path, "board") as lab:
+        board = lab.bench._board
+        assert board is not None
+        board.electronics.interlock = False
+        told = refused(lab.path)
+        assert "interlock" in told.lower()
+        assert lab.bench.report().is_safe
+
+
+def test_files_that_are_none(tmp_path: Path) -> None:
+    path = tmp_path / "bench.toml"
+    assert "bench.toml" in refused(path)
+    path.write_bytes(b"\xff\xfe\x00 not text")
+    assert "bench.toml" in refused(path)
+    path.write_text("[network\n")
+    assert "TOML" in refused(path)
+    path.write_text("kind = 'bench'\n")
+    told = refused(path)
+    for table in ("network", "envelope", "instruments", "phases", "programming"):
+        assert table in told
+    for command in ("check", "safe"):
+        assert "network" in refused(path, command)
+
+
+@pytest.mark.skipif(
+    os.name != "posix" or os.geteuid() == 0, reason="nothing is forbidden to the superuser"
+)
+def test_no_permission(tmp_path: Path) -> None:
+    port = tmp_path / "port"
+    port.touch(0o000)
+    path = tmp_path / "bench.toml"
+    path.write_text(bench_text("board", instruments={"board": {"address": str(port)}}))
+    assert "ermission" in refused(path)

@@ -72,6 +72,9 @@ class Ending:
         self.n_events = self.lab.n_events
         raise self.error
 
+    def recording(self, experiment: object) -> None:
+        pass
+
     def evaluating(self) -> None:
         pass
 
@@ -112,8 +115,8 @@ def test_normal_end(configured: Configured, kind: str, idle: str) -> None:
         since = lab.n_events
     assert n_batches == 2
     assert lab.n_events > since
-    assert failures(lab, since) == []
-    assert hot(lab) == 0
+    assert failures(lab.bench, since) == []
+    assert hot(lab.bench) == 0
 
 
 @pytest.mark.parametrize("idle", IDLES)
@@ -123,8 +126,8 @@ def test_error_from_outside(configured: Configured, kind: str, idle: str) -> Non
     listener = Ending(lab, Stopped())
     with pytest.raises(Stopped):
         train_run(configured(kind, idle), None, reach=lab.reach, listener=listener)
-    assert failures(lab, listener.n_events) == []
-    assert hot(lab) == 0
+    assert failures(lab.bench, listener.n_events) == []
+    assert hot(lab.bench) == 0
 
 
 @pytest.mark.parametrize("idle", IDLES)
@@ -137,8 +140,8 @@ def test_one_signal_ends_after_the_batch(configured: Configured, kind: str, idle
     summary = train_run(config, None, reach=lab.reach).summary
     assert summary["status"] == "interrupted"
     assert opened < lab.n_exchanges
-    assert failures(lab) == []
-    assert hot(lab) == 0
+    assert failures(lab.bench) == []
+    assert hot(lab.bench) == 0
     assert trained > opened + 2
 
 
@@ -153,8 +156,8 @@ def test_two_signals_at_any_message(configured: Configured, kind: str) -> None:
         with pytest.raises(KeyboardInterrupt):
             train_run(config, None, reach=lab.reach)
         leave_the_program()
-        assert failures(lab, lab.marked) == [], place
-        assert hot(lab) == 0, place
+        assert failures(lab.bench, lab.marked) == [], place
+        assert hot(lab.bench) == 0, place
         levels = {e.where: e.value for e in lab.bench.report().events[: lab.marked]
                   if e.what == "level"}  # fmt: skip
         n_loud += any(levels.values())
@@ -171,8 +174,8 @@ def test_signals_before_a_message_is_sent(configured: Configured, kind: str) -> 
         with pytest.raises(KeyboardInterrupt):
             train_run(configured(kind), None, reach=lab.reach)
         leave_the_program()
-        assert failures(lab) == [], place
-        assert hot(lab) == 0, place
+        assert failures(lab.bench) == [], place
+        assert hot(lab.bench) == 0, place
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -193,8 +196,8 @@ def test_nobody_breaks_off_the_way_to_safety(configured: Configured, kind: str) 
             for _ in it.steps():
                 pass
         leave_the_program()
-        assert failures(lab) == [], first
-        assert hot(lab) == 0, first
+        assert failures(lab.bench) == [], first
+        assert hot(lab.bench) == 0, first
 
 
 @posix
@@ -217,7 +220,7 @@ def test_two_signals_at_once_while_opening(configured: Configured, kind: str) ->
         with pytest.raises(KeyboardInterrupt), build(configured(kind), reach=lab.reach):
             pass
         leave_the_program()
-        assert failures(lab) == [], place
+        assert failures(lab.bench) == [], place
 
 
 def test_a_signal_between_any_two_lines(configured: Configured) -> None:
@@ -240,7 +243,7 @@ def test_a_signal_between_any_two_lines(configured: Configured) -> None:
     wrong = {}
     for place in sorted(places):
         lab, lines = run(place)
-        if lab.was_reached and (found := failures(lab)):
+        if lab.was_reached and (found := failures(lab.bench)):
             wrong[lines.signalled] = found[0]
     assert wrong == {}
 
@@ -310,5 +313,7 @@ def test_one_instrument_gone(configured: Configured, kind: str, error: Exception
             for _ in experiment.steps():
                 pass
         mine = (f"{gone}.", f"{gone} was left", "the bench says")
-        others = [text for text in failures(lab) if not text.startswith(mine) and gone not in text]
+        others = [
+            text for text in failures(lab.bench) if not text.startswith(mine) and gone not in text
+        ]
         assert others == [], (gone, first)

@@ -1,4 +1,4 @@
-"""A bench of emulated instruments that a test keeps hold of, and sessions that are interfered with."""
+"""A bench of emulated instruments that a test keeps hold of, and sessions interfered with."""
 
 from __future__ import annotations
 
@@ -123,17 +123,17 @@ class _Session:
         self._inner.close()
 
 
-def failures(lab: Lab, since: int | None = None, tolerance: float = 1e-12) -> list[str]:
+def failures(bench: EmulatedBench, since: int | None = None, tolerance: float = 1e-12) -> list[str]:
     """What is wrong with how a bench was left, and with the order in which it was made safe.
 
     Args:
-        lab: after the bench was closed.
+        bench: after it was closed.
         since: number of events before it was to be made safe; None: unknown, the ramps are not
             looked at.
         tolerance: volts or amps that are nothing.
     """
-    report = lab.bench.report()
-    wrong = [*_state(lab.bench, tolerance), *_order(report, tolerance)]
+    report = bench.report()
+    wrong = [*_state(bench, tolerance), *_order(report, tolerance)]
     if since is not None:
         wrong += _ramps(report.events[:since], report.events[since:], tolerance)
     if report.n_violations:
@@ -141,9 +141,9 @@ def failures(lab: Lab, since: int | None = None, tolerance: float = 1e-12) -> li
     return wrong
 
 
-def hot(lab: Lab) -> int:
+def hot(bench: EmulatedBench) -> int:
     """Relays that moved under voltage."""
-    return sum(switch.n_hot or 0 for switch in lab.bench.report().switches.values())
+    return sum(switch.n_hot or 0 for switch in bench.report().switches.values())
 
 
 def _state(bench: EmulatedBench, tolerance: float) -> Iterator[str]:
