@@ -65,7 +65,7 @@ def half_select_volts(programming: ProgrammingConfig) -> float:
 def pass_amps(
     config: BenchConfig, shape: tuple[int, int], n_rows: int, n_columns: int
 ) -> tuple[float, float]:
-    """The most that the sources of rows and of columns deliver in a pass.
+    """The most that the sources of rows and of columns deliver in a pass, their errors included.
 
     All devices at the upper end of their window. With V/2 a selected row sees V at selected columns
     and V/2 at others; with V/3 it sees V and V/3.
@@ -77,8 +77,8 @@ def pass_amps(
         n_columns: selected.
     """
     programming = config.programming
-    largest = max(programming.set_volts, programming.reset_volts)
-    other = half_select_volts(programming)
+    largest = with_errors(max(programming.set_volts, programming.reset_volts))
+    other = with_errors(half_select_volts(programming))
     siemens = config.network.g_max_siemens
     one_row = siemens * (n_columns * largest + (shape[1] - n_columns) * other)
     one_column = siemens * (n_rows * largest + (shape[0] - n_rows) * other)

@@ -140,16 +140,17 @@ class Keithley6221:
         return bool(int(bits) & COMPLIANCE_BIT)
 
     def ramp_to_zero(self, sleep: Callable[[float], None], step_seconds: float = 0.01) -> None:
-        """Bring the source to 0 in ten steps, writing only.
+        """Bring the source to 0 in ten steps, writing only; in one if it is there already.
 
         Args:
             sleep: waits between steps.
             step_seconds: how long.
         """
         start = self._amps
-        for step in range(N_RAMP_STEPS - 1, -1, -1):
+        for step in range(N_RAMP_STEPS - 1 if start else 0, -1, -1):
             self.set_amps(start * step / N_RAMP_STEPS)
-            sleep(step_seconds)
+            if start:
+                sleep(step_seconds)
 
     def switch(self, on: bool) -> None:
         """Output on or off, checked.

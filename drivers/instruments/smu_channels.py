@@ -99,16 +99,18 @@ class ChannelSmu(ABC, Generic[Key]):
         self._levels.update(levels)
 
     def ramp_to_zero(self, sleep: Callable[[float], None], step_seconds: float = 0.01) -> None:
-        """Bring all channels to 0 in ten steps together, writing only.
+        """Bring all channels to 0 in ten steps together, writing only; in one if they are there.
 
         Args:
             sleep: waits between steps.
             step_seconds: how long.
         """
         start = dict(self._levels)
-        for step in range(N_RAMP_STEPS - 1, -1, -1):
+        moves = any(start.values())
+        for step in range(N_RAMP_STEPS - 1 if moves else 0, -1, -1):
             self.set_levels({x: level * step / N_RAMP_STEPS for x, level in start.items()})
-            sleep(step_seconds)
+            if moves:
+                sleep(step_seconds)
 
     @abstractmethod
     def _source_as(

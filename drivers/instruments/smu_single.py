@@ -95,18 +95,19 @@ class SingleSmu(ABC):
         return parsed_numbers(self._transport, message, tripped, 1) != [0.0]
 
     def ramp_to_zero(self, sleep: Callable[[float], None], step_seconds: float = 0.01) -> None:
-        """Bring the source to 0 in ten steps, writing only.
+        """Bring the source to 0 in ten steps, writing only; in one if it is there already.
 
         Args:
             sleep: waits between steps.
             step_seconds: how long.
         """
         start = self._level
-        for step in range(N_RAMP_STEPS - 1, -1, -1):
+        for step in range(N_RAMP_STEPS - 1 if start else 0, -1, -1):
             level = start * step / N_RAMP_STEPS
             tell(self._transport, f":SOUR:{self._source} {number(level)}")
             self._level = level
-            sleep(step_seconds)
+            if start:
+                sleep(step_seconds)
 
     def check(self) -> None:
         """Raise if the error queue holds anything.

@@ -179,4 +179,4 @@ def test_a_table_that_does_not_fit_the_data_is_refused(signals: int, outputs: in
 
 def test_experiments_take_every_kind_of_substrate() -> None:
     kinds = ExperimentConfig.model_json_schema()["properties"]["substrate"]["discriminator"]
-    assert set(kinds["mapping"]) == {"layered", "nodal", "netlist"}
+    assert set(kinds["mapping"]) == {"layered", "nodal", "netlist", "bench"}

@@ -425,7 +425,7 @@ SMU_MISTAKES: dict[str, tuple[Change, str]] = {
     ),
     "V/3 beyond the volts of its other sources": (
         both(by_thirds(), set_at("instruments.more.volts_limit", 0.4)),
-        r"more\.b: a sixth of a programming amplitude of 0\.421667 V is beyond "
+        r"more\.b: V/6 while programming, of 0\.421667 V is beyond "
         r"instruments\.more\.volts_limit of 0\.4 V",
     ),
     "V/3 beyond the volts of its instrument": (
@@ -462,7 +462,7 @@ SMU_MISTAKES: dict[str, tuple[Change, str]] = {
     ),
     "pulses that no single device can get": (
         set_at("programming.limit_amps", 8e-4),
-        r"one column of array 0 could draw 0\.0008855 A while a single one of its devices is "
+        r"one column of array 0 could draw 0\.0008888 A while a single one of its devices is "
         r"pulsed .*, programming\.limit_amps is 0\.0008 A: raise programming\.limit_amps, and with "
         r"it envelope\.program_amps and the amps_limit of the access sources",
     ),
