@@ -26,7 +26,7 @@ def _polite_signals() -> tuple[signal.Signals, ...]:
 
 
 def _install(handler: Handler) -> dict[int, Any]:
-    """Handle the requests; those that are ignored (``nohup``) stay so.
+    """Handle the requests.
 
     Returns:
         What handled them before; empty outside the main thread, which gets no signals.
@@ -34,10 +34,18 @@ def _install(handler: Handler) -> dict[int, Any]:
     before: dict[int, Any] = {}
     if threading.current_thread() is threading.main_thread():
         for number in _polite_signals():
-            # None: handled by code that is not Python's, which cannot be put back.
-            if signal.getsignal(number) not in (signal.SIG_IGN, None):
+            if not _stays(number):
                 before[number] = signal.signal(number, handler)
     return before
+
+
+def _stays(number: signal.Signals) -> bool:
+    """Whether a signal is left as it is: handled by code that is not Python's, or ``nohup``.
+
+    That SIGINT is ignored says little: shells do so to whatever they start in the background.
+    """
+    now = signal.getsignal(number)
+    return now is None or (number.name == "SIGHUP" and now is signal.SIG_IGN)
 
 
 def interrupt_politely() -> None:

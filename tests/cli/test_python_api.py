@@ -87,6 +87,7 @@ def test_every_rule_learns(rule: str, step: float, batch: int, quantised: bool) 
     overrides = {
         "rule": {"kind": rule, "steps_siemens": [step], "quantised": quantised},
         "substrate.pulse_siemens": step / 4,
+        "estimator.beta_siemens": 1e-3,
         "epochs": 60,
         "batch_size": batch,
         "threads": 1,
