@@ -112,10 +112,6 @@ def read_bench(path: Path | str) -> BenchConfig:
 def dump_toml(config: ExperimentConfig) -> str:
     """The configuration as TOML; :func:`resolve` takes it back unchanged."""
     values = config.model_dump(mode="json", exclude_none=True)
-    if isinstance(config.substrate, BenchConfig):
-        # Lists of flags are written as bench files have them; models take true for a slip.
-        network = values["substrate"]["network"]
-        network["biased"] = [int(flag) for flag in network["biased"]]
     return tomli_w.dumps(values, multiline_strings=True)
 
 

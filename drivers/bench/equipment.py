@@ -112,11 +112,11 @@ class Equipment:
         }
         if self.board is not None:
             steps = {"board": self.board.close} | steps
-        failures: dict[str, HilError] = {}
+        failures: dict[str, Exception] = {}
         for name, step in steps.items():
             try:
                 step()
-            except HilError as error:
+            except Exception as error:  # every session is to be ended
                 failures[name] = error
         if failures:
             raise TransportError(

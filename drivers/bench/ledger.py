@@ -30,8 +30,9 @@ class PulseLedger:
         Raises:
             SafetyError: names the first such device.
         """
-        total = self._spent + np.abs(counts.astype(np.int64))
-        over = np.flatnonzero(total > self._budget)
+        left = self._budget - self._spent
+        # Compared without sums and absolute values, which could overflow.
+        over = np.flatnonzero((counts > left) | (counts < -left))
         if over.size:
             device = int(over[0])
             raise SafetyError(

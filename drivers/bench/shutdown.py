@@ -10,7 +10,7 @@ from drivers.bench.config import BenchConfig
 from drivers.bench.equipment import Equipment
 from drivers.bench.lines import crosspoints_of, idle_state
 from drivers.bench.roles import Sleep
-from hil.errors import HilError, TransportError
+from hil.errors import TransportError
 
 __all__ = ["Watchdog", "shut_down"]
 
@@ -25,11 +25,11 @@ def shut_down(config: BenchConfig, equipment: Equipment, sleep: Sleep) -> None:
     Raises:
         TransportError: some steps failed; ``evidence["failures"]`` has the errors by step.
     """
-    failures: dict[str, HilError] = {}
+    failures: dict[str, Exception] = {}
     for name, step in _steps(config, equipment, sleep):
         try:
             step()
-        except HilError as error:
+        except Exception as error:  # whatever it is, the next step is still to be taken
             failures[name] = error
     if failures:
         told = "; ".join(f"{name}: {error}" for name, error in failures.items())

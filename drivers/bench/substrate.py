@@ -131,6 +131,7 @@ class BenchSubstrate(Substrate):
     def _pulse(self, counts: IntArray) -> None:
         if not counts.any():
             return
+        # As they came: what is too large for any other type is too much as well.
         self._ledger.check(counts)
         most = self.config.programming.most_pulses
         left = counts.astype(np.int64)
@@ -182,20 +183,21 @@ class BenchSubstrate(Substrate):
             self._check_open()
             try:
                 yield
-            except HilError as error:
+            except Exception as error:
                 if not isinstance(error, (SafetyError, UsageError, ConfigurationError, *harmless)):
                     self._make_safe_after(error)
                 raise
             finally:
                 self._watchdog.feed()
 
-    def _make_safe_after(self, error: HilError) -> None:
-        """The first error is the one to tell; what fails on the way out is its evidence."""
+    def _make_safe_after(self, error: Exception) -> None:
+        """The first error is the one to tell; what fails on the way out is noted with it."""
         try:
             with deferred_signals():
                 self._idle()
         except HilError as further:
-            error.evidence["while_made_safe"] = further
+            if isinstance(error, HilError):
+                error.evidence["while_made_safe"] = further
             error.add_note(str(further))
 
 
@@ -362,7 +364,7 @@ def open_bench(
         try:
             return _energised(config, equipment, sleep, now)
         except BaseException:
-            with deferred_signals(), contextlib.suppress(HilError):
+            with deferred_signals(), contextlib.suppress(Exception):
                 shut_down(config, equipment, sleep)
             raise
     except BaseException:

@@ -11,7 +11,6 @@ from typing import NamedTuple
 from drivers.transport.interface import Expect, Transport
 from hil.errors import (
     ConfigurationError,
-    HilError,
     InstrumentError,
     ProtocolError,
     SafetyError,
@@ -204,11 +203,11 @@ def attempt_all(address: str, steps: Sequence[tuple[str, Callable[[], object]]])
         TransportError: after all were attempted, if any failed; ``evidence["failures"]`` has
             the errors by step.
     """
-    failures: dict[str, HilError] = {}
+    failures: dict[str, Exception] = {}
     for name, step in steps:
         try:
             step()
-        except HilError as error:
+        except Exception as error:  # whatever it is, the next step is still to be taken
             failures[name] = error
     if failures:
         raise TransportError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import time
 from collections.abc import Callable
 from importlib import import_module
@@ -138,7 +139,11 @@ def _opened(address: str, baud_rate: int, timeout_seconds: float) -> Any:
     except ImportError as error:
         raise failures.missing_package(address, "serial", "pyserial") from error
     try:
-        return serial.serial_for_url(address, baudrate=baud_rate, timeout=timeout_seconds)
+        # Two hosts would read each other's replies.
+        exclusive = {"exclusive": True} if os.name == "posix" else {}
+        return serial.serial_for_url(
+            address, baudrate=baud_rate, timeout=timeout_seconds, **exclusive
+        )
     except (OSError, ValueError) as error:  # SerialException is an OSError
         raise TransportError(
             f"{address} could not be opened ({error}). {_remedy(getattr(error, 'errno', None))}",
@@ -150,6 +155,6 @@ def _remedy(number: int | None) -> str:
     """What to do about an operating system's error number."""
     if number in (errno.EACCES, errno.EPERM):
         return "Your account may not use this port: join its group (dialout, uucp), log in again"
-    if number == errno.EBUSY:
+    if number in (errno.EBUSY, errno.EAGAIN):
         return "Another program holds the port: close it"
     return "Check the name of the port, the cable and the power"

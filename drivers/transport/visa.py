@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import os
+import select
 import socket
 import warnings
 from collections.abc import Callable
@@ -23,6 +24,7 @@ from hil.errors import TransportError
 __all__ = ["VisaTransport", "discover"]
 
 CHUNK_BYTES = 64 * 1024
+_QUIET_SECONDS = 0.1
 
 
 class VisaTransport:
@@ -70,7 +72,11 @@ class VisaTransport:
         """Send a device clear, or empty the socket; costs 0.1 s on a socket."""
         if self._resource is not None:
             try:
-                self._resource.clear()
+                own = _own_socket(self._resource)
+                if own is None:
+                    self._resource.clear()
+                else:
+                    _empty(self._resource, own)
             except Exception as error:
                 raise failures.lost(self._address, b"<device clear>", b"", error) from error
 
@@ -236,6 +242,21 @@ def _own_socket(resource: Any) -> socket.socket | None:
     session = getattr(resource.visalib, "sessions", {}).get(resource.session)
     interface = getattr(session, "interface", None)
     return interface if isinstance(interface, socket.socket) else None
+
+
+def _empty(resource: Any, own: socket.socket) -> None:
+    """Forget what came until the socket is quiet for 0.1 s.
+
+    pyvisa-py's (0.8) own clear never ends where the instrument has closed the connection.
+
+    Raises:
+        ConnectionError: it has.
+    """
+    session = resource.visalib.sessions[resource.session]
+    getattr(session, "_pending_buffer", bytearray()).clear()
+    while select.select([own], [], [], _QUIET_SECONDS)[0]:
+        if not own.recv(CHUNK_BYTES):
+            raise ConnectionError("the instrument has closed the connection")
 
 
 def _check_connected(resource: Any) -> None:

@@ -31,9 +31,14 @@ class WireLog:
         self._file: TextIO = path.open("a", encoding="ascii")
         self._clock = clock
         self._lock = threading.Lock()
+        self.failure: OSError | None = None
+        """Why the log ends early, such as a full disk."""
 
     def write(self, address: str, direction: str, message: bytes) -> None:
-        """Append one message; after :meth:`close`, nothing (a late safe path must not fail)."""
+        """Append one message; after :meth:`close` or a failure, nothing.
+
+        Never raises for what the disk does: the way to safety leads through here as well.
+        """
         entry: dict[str, object] = {
             "seconds": self._clock(),
             "address": address,
@@ -41,14 +46,21 @@ class WireLog:
         }
         entry.update(_spelled(message))
         with self._lock:
-            if not self._file.closed:
+            if self.failure is not None or self._file.closed:
+                return
+            try:
                 self._file.write(json.dumps(entry) + "\n")
                 self._file.flush()
+            except OSError as error:
+                self.failure = error
 
     def close(self) -> None:
-        """Close the file; may be called again."""
+        """Close the file; may be called again, and never raises: see :attr:`failure`."""
         with self._lock:
-            self._file.close()
+            try:
+                self._file.close()
+            except OSError as error:
+                self.failure = self.failure or error
 
 
 class LoggedTransport:

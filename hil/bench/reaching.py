@@ -12,6 +12,7 @@ from typing import TypeAlias
 from drivers.bench.config import BenchConfig, InstrumentConfig
 from drivers.transport.interface import Expect, Transport
 from drivers.transport.wirelog import LoggedTransport, WireLog
+from hil.errors import RunFolderError
 
 __all__ = [
     "OpenTransport",
@@ -77,12 +78,21 @@ def wire_logged(reach: Reach, path: Path) -> Iterator[Reach]:
     Args:
         reach: the instruments.
         path: see :class:`drivers.transport.wirelog.WireLog`; its seconds are those of Unix.
+
+    Raises:
+        RunFolderError: at the end, if messages could not be written; the run went on without.
     """
     log = WireLog(path, time.time)
     try:
         yield _wrapped(reach, lambda name, instrument, inner: LoggedTransport(inner, log))
     finally:
         log.close()
+    if log.failure is not None:
+        raise RunFolderError(
+            f"the wire log {path} is not complete ({log.failure.strerror or log.failure}); "
+            "everything else was done. Make room on the disk before the next run",
+            path=str(path),
+        ) from log.failure
 
 
 def _wrapped(reach: Reach, wrap: Callable[[str, InstrumentConfig, Transport], Transport]) -> Reach:

@@ -155,6 +155,8 @@ def main() -> None:
     interrupt_politely()
     try:
         app()
+    except KeyboardInterrupt:  # while commands were still being imported
+        sys.exit(130)
     except BrokenPipeError:  # the reader, such as `head`, went away
         sys.stderr.close()
         sys.exit(1)

@@ -77,3 +77,18 @@ def test_every_message_is_on_record(tmp_path: Path) -> None:
         (">", "d?"),
     ]
     assert shown[6][0] == "!"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_a_log_that_cannot_be_written_stops_no_message(tmp_path: Path) -> None:
+    """The way to safety leads through the log as well."""
+    log = WireLog(tmp_path / "wire.jsonl", lambda: 0.0)
+    script = ScriptedTransport([(b"first", b"1"), (b"second", b"2")])
+    transport = LoggedTransport(script, log)
+    assert transport.exchange(b"first", Expect.LINE) == b"1"
+    log._file.close()
+    log._file = open("/dev/full", "a", encoding="ascii")  # noqa: SIM115
+    assert transport.exchange(b"second", Expect.LINE) == b"2"
+    assert isinstance(log.failure, OSError)
+    log.close()
+    assert len((tmp_path / "wire.jsonl").read_text().splitlines()) == 2

@@ -240,3 +240,30 @@ def test_a_port_that_may_not_be_used_names_the_remedy(
     monkeypatch.setattr(serial, "serial_for_url", refuse)
     with pytest.raises(TransportError, match=remedy):
         SerialTransport("/dev/ttyUSB0")
+
+
+def test_a_connection_that_the_instrument_closed_can_be_told_apart_from_silence() -> None:
+    """Forgetting late replies must not wait for ever on a socket at its end."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        transport = VisaTransport(f"TCPIP::127.0.0.1::{port}::SOCKET")
+        instrument, _ = listener.accept()
+        instrument.sendall(b"late\n")
+        transport.clear()
+        instrument.sendall(b"in time\n")
+        assert transport.exchange(b"?", Expect.LINE) == b"in time"
+        instrument.close()
+        with pytest.raises(TransportError, match="the connection failed at '<device clear>'"):
+            transport.clear()
+        transport.close()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are POSIX")
+def test_a_serial_port_has_one_host_at_a_time() -> None:
+    server = PtyServer(Canned())
+    with running(server):
+        first = SerialTransport(server.address)
+        with pytest.raises(TransportError, match="Another program holds the port: close it"):
+            SerialTransport(server.address)
+        first.close()
+        SerialTransport(server.address).close()

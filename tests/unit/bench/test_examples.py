@@ -257,7 +257,11 @@ def test_the_text_is_readable(kind: Kind, sizes: Sizes) -> None:
         ("board", {"max_input_volts": 9.0}, "sources of the example give 40 V"),
         ("smu", {"g_max_siemens": 0.2}, "relays of the example stand 1 A"),
         ("smu", {"max_nudge_amps": 2.0}, "relays of the example stand 1 A"),
-        ("smu", {"g_max_siemens": 0.09}, "could carry 1\\.257 A while one of its devices is pulsed"),
+        (
+            "smu",
+            {"g_max_siemens": 0.09},
+            "could carry 1\\.257 A while one of its devices is pulsed",
+        ),
         ("board", {"n_signals": 2200}, "at most. Make layers smaller"),
         ("smu", {"g_min_siemens": 1e-3}, "g_min_siemens must be below g_max_siemens"),
         ("board", {"biased": (True,)}, "biased has 1 values for 2 crossbars"),

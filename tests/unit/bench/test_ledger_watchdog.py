@@ -22,6 +22,22 @@ def test_a_budget_counts_pulses_of_both_signs() -> None:
     assert ledger.counts().tolist() == [4, 4, 0]
 
 
+@pytest.mark.parametrize(
+    "counts",
+    [
+        np.array([-(2**63), 0]),
+        np.array([2**63 + 5, 0], np.uint64),
+        np.array([2**63 - 1, 0]),
+        np.array([-128, 0], np.int8),
+    ],
+)
+def test_counts_that_overflow_are_beyond_the_budget(counts: np.ndarray) -> None:
+    ledger = PulseLedger(2, 100)
+    ledger.add(np.array([3, 3]))
+    with pytest.raises(SafetyError, match="device 0 got 3 pulses"):
+        ledger.check(counts)
+
+
 def test_counts_of_an_earlier_session_spend_no_budget() -> None:
     ledger = PulseLedger(2, 10)
     ledger.add(np.array([3, 0]))
