@@ -87,7 +87,7 @@ def test_a_log_that_cannot_be_written_stops_no_message(tmp_path: Path) -> None:
     transport = LoggedTransport(script, log)
     assert transport.exchange(b"first", Expect.LINE) == b"1"
     log._file.close()
-    log._file = open("/dev/full", "a", encoding="ascii")  # noqa: SIM115
+    log._file = open("/dev/full", "a", encoding="ascii")
     assert transport.exchange(b"second", Expect.LINE) == b"2"
     assert isinstance(log.failure, OSError)
     log.close()
