@@ -174,9 +174,14 @@ class SmuPhases:
         return compared(self._topology, before, after, dead_zone_volts)
 
     def rest(self) -> None:
-        """All levels to 0; nothing is sent to instruments that are there already."""
+        """All levels to 0; nothing is sent to instruments that are there already.
+
+        Then nodes get the time to lose what they hold: relays that open on a charge are hot too.
+        """
         n_channels = len(self._channels)
         self._apply(np.zeros(n_channels), _Verdicts(n_channels, 0), 0)
+        if self._settle_seconds > 0.0:
+            self._sleep(self._settle_seconds)
 
     def know(self, conductance_siemens: Floats) -> None:
         """Wait longer if these conductances need it; (n_devices,)."""

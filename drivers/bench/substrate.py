@@ -239,7 +239,7 @@ class _Reading(BenchSubstrate):
         # seen as such where they are applied.
         with self._in_use(ProgramError):
             return write_verify(
-                self._read_some,
+                self.read_devices,
                 self._pulse,
                 target,
                 window_siemens=(low, high),
@@ -248,8 +248,15 @@ class _Reading(BenchSubstrate):
                 most_rounds=_MOST_ROUNDS,
             )
 
-    def _read_some(self, devices: IntArray | None = None) -> Floats:
-        with self._reaching():
+    def read_devices(self, devices: IntArray) -> Floats:
+        """(n,) siemens of (n,) device numbers, read as by :meth:`read_conductance`.
+
+        Raises:
+            UsageError: there is no such device.
+            InstrumentError: a reading in compliance or beyond the range.
+        """
+        self._check_open()
+        with self._in_use(), self._reaching():
             return self._access.read(devices)
 
     @abc.abstractmethod
