@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import Any, Self, TypeAlias
 
-__all__ = ["StopRequests", "deferred_signals", "interrupt_politely"]
+__all__ = ["StopRequests", "deferred_signals", "interrupt_politely", "interrupted_once"]
 
 Handler: TypeAlias = Callable[[int, FrameType | None], Any]
 
@@ -62,6 +62,38 @@ def deferred_signals() -> Iterator[None]:
     """
     noted: list[int] = []
     before = _install(lambda number, _: noted.append(number))
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for number in noted:
+            signal.raise_signal(number)
+
+
+@contextmanager
+def interrupted_once() -> Iterator[None]:
+    """The first request to stop takes effect at once; later ones wait until the block has ended.
+
+    Requests often come in pairs (a closed terminal and its shell, systemd), and the second one
+    would break off what the first one has begun to clean up.
+    """
+    raised: list[bool] = []
+    noted: list[int] = []
+    before: dict[int, Any] = {}
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        if raised:
+            noted.append(number)
+            return
+        raised.append(True)
+        handler = before.get(number)
+        if not callable(handler):
+            raise KeyboardInterrupt
+        handler(number, frame)
+        raised.clear()
+
+    before.update(_install(handle))
     try:
         yield
     finally:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import abc
 import math
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self, final
@@ -156,9 +157,10 @@ class Substrate(abc.ABC):
     @final
     def close(self) -> None:
         """Make safe and refuse further use; may be repeated."""
-        if not self._closed:
-            self._closed = True
-            self._make_safe()
+        with self._undisturbed():
+            if not self._closed:
+                self._closed = True
+                self._make_safe()
 
     def __enter__(self) -> Self:
         """Return self."""
@@ -181,6 +183,10 @@ class Substrate(abc.ABC):
 
     @abc.abstractmethod
     def _make_safe(self) -> None: ...
+
+    def _undisturbed(self) -> AbstractContextManager[None]:
+        """What closing happens in; where much depends on it, nothing may come between."""
+        return nullcontext()
 
     def _check_open(self) -> None:
         if self._closed:

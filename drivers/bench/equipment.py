@@ -88,9 +88,26 @@ class Equipment:
             ConfigurationError: another instrument than expected; none was reset.
             HilError: one does not answer, or refuses.
         """
+        self.identify()
+        self.reset()
+
+    def identify(self) -> None:
+        """Check who all instruments are; nothing else is asked or told.
+
+        Raises:
+            ConfigurationError: another instrument than expected.
+            HilError: one does not answer.
+        """
         for name, config in self.configs.items():
             with _named(name, config):
                 self.identities[name] = self._identified(name, config)
+
+    def reset(self) -> None:
+        """Reset each of them, those that drive first; all of it opens, nothing is switched on.
+
+        Raises:
+            HilError: one does not answer, or refuses.
+        """
         if self.board is not None:
             self.board.make_safe()
         steps: list[tuple[str, Callable[[], object]]] = []

@@ -10,7 +10,7 @@ from drivers.bench.config import BenchConfig
 from drivers.bench.equipment import Equipment
 from drivers.bench.lines import crosspoints_of, idle_state
 from drivers.bench.roles import Sleep
-from hil.errors import TransportError
+from hil.errors import HilError, TransportError
 
 __all__ = ["Watchdog", "shut_down"]
 
@@ -83,6 +83,8 @@ class Watchdog:
         self._thread = threading.Thread(target=self._watch, name="bench watchdog", daemon=True)
         self.tripped = False
         """Whether it acted."""
+        self.failure: HilError | None = None
+        """What kept it from making the bench safe."""
 
     def start(self) -> None:
         """Watch in a thread of its own until :meth:`stop`."""
@@ -105,7 +107,10 @@ class Watchdog:
             if self._last + self._seconds <= self._now() and not self._ended.is_set():
                 self.tripped = True
                 self._ended.set()
-                self._act()
+                try:
+                    self._act()
+                except HilError as error:
+                    self.failure = error
         return self._seconds
 
     def _watch(self) -> None:

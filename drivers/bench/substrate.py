@@ -29,7 +29,7 @@ from hil.errors import (
     SafetyError,
     UsageError,
 )
-from hil.interruption import deferred_signals
+from hil.interruption import deferred_signals, interrupted_once
 from hil.substrate import Comparisons, Drive, Settled, Substrate, SubstrateSpec
 
 __all__ = ["BenchSubstrate", "BoardBench", "ReadingBoardBench", "SmuBench", "open_bench"]
@@ -86,7 +86,7 @@ class BenchSubstrate(Substrate):
         self._phases = phases
         self._sleep = sleep
         self._lock = threading.RLock()
-        self._is_safe = False
+        self._is_over = self._is_safe = self._was_told = False
         self._ledger = ledger
         self._watchdog = Watchdog(config.watchdog_seconds, now, self._lock, self._idle)
         self._watchdog.start()
@@ -141,10 +141,18 @@ class BenchSubstrate(Substrate):
                 self._apply(part)
                 left -= part
 
+    def _undisturbed(self) -> AbstractContextManager[None]:
+        return deferred_signals()
+
     def _make_safe(self) -> None:
         with deferred_signals(), self._lock:
             try:
                 self._idle()
+            except HilError:
+                # A second attempt that fails as well has nothing new to say.
+                if not self._was_told:
+                    self._was_told = True
+                    raise
             finally:
                 if self._closed:
                     self.equipment.close()
@@ -156,20 +164,24 @@ class BenchSubstrate(Substrate):
     # --- order --------------------------------------------------------------------------------
 
     def _idle(self) -> None:
-        """Shut down once; whatever comes later finds the bench as it was left."""
+        """Shut down, and never again once that has succeeded."""
         self._watchdog.stop()
+        self._is_over = True
         if not self._is_safe:
-            self._is_safe = True
             shut_down(self.config, self.equipment, self._sleep)
+            self._is_safe = True
 
     def _check_open(self) -> None:
         super()._check_open()
         if self._watchdog.tripped:
+            failure = self._watchdog.failure
+            self._was_told = failure is not None
             raise ClosedError(
                 f"nothing was asked of the bench for {self.config.watchdog_seconds:g} s, so its "
-                "watchdog made it safe; open it again, or allow longer pauses (watchdog_seconds)"
+                + ("watchdog made it safe" if failure is None else f"watchdog acted, but {failure}")
+                + "; open it again, or allow longer pauses (watchdog_seconds)"
             )
-        if self._is_safe:
+        if self._is_over:
             raise ClosedError("the bench was made safe; open it again to go on")
 
     @contextlib.contextmanager
@@ -196,6 +208,7 @@ class BenchSubstrate(Substrate):
             with deferred_signals():
                 self._idle()
         except HilError as further:
+            self._was_told = True
             if isinstance(error, HilError):
                 error.evidence["while_made_safe"] = further
             error.add_note(str(further))
@@ -352,6 +365,7 @@ def open_bench(
     open_transport: TransportFactory,
     sleep: Sleep = time.sleep,
     now: Callable[[], float] = time.monotonic,
+    made: Callable[[BenchSubstrate], object] = lambda _: None,
 ) -> BenchSubstrate:
     """Connect, check who is there, reset, and energise at 0 V and 0 A.
 
@@ -360,42 +374,52 @@ def open_bench(
         open_transport: opens a session with an instrument, by its name in the file.
         sleep: waits so many seconds.
         now: monotonic seconds.
+        made: is given the bench before anything can come between it and the caller.
 
     Raises:
         ConfigurationError: another instrument than expected; nothing was switched on.
         HilError: an instrument does not answer or refuses; the bench was made safe.
     """
-    equipment = Equipment.connect(config, open_transport, sleep)
-    try:
-        equipment.prepare()
+    with interrupted_once():
+        equipment = Equipment.connect(config, open_transport, sleep)
         try:
-            return _energised(config, equipment, sleep, now)
+            equipment.identify()
+            try:
+                equipment.reset()
+                bench = _energised(config, equipment, sleep, now)
+                made(bench)
+                return bench
+            except BaseException:
+                with deferred_signals(), contextlib.suppress(Exception):
+                    shut_down(config, equipment, sleep)
+                raise
         except BaseException:
-            with deferred_signals(), contextlib.suppress(Exception):
-                shut_down(config, equipment, sleep)
+            equipment.close()
             raise
-    except BaseException:
-        equipment.close()
-        raise
 
 
 def _energised(
     config: BenchConfig, equipment: Equipment, sleep: Sleep, now: Callable[[], float]
 ) -> BenchSubstrate:
-    budget = config.programming.budget_pulses
-    ledger = PulseLedger(config.network.topology.n_devices, budget)
+    ledger = PulseLedger(config.network.topology.n_devices, config.programming.budget_pulses)
     access = None if config.access is None else Access(config, equipment, sleep, ledger)
-    if access is not None:
-        access.energise()
-        access.connect_work()
     if config.phases.kind == "smu":
         if access is None:
             raise ConfigurationError("wiring with SMUs programs through access; describe it")
         smus = SmuPhases(config, equipment, sleep)
+        _energise_access(access)
         smus.energise()
         return SmuBench(config, equipment, smus, access, ledger, sleep, now)
+    # A board that does not fit is refused before anything is switched on.
     board = BoardPhases(config, equipment, sleep)
+    if access is not None:
+        _energise_access(access)
     board.energise()
     if access is None:
         return BoardBench(config, equipment, board, ledger, sleep, now)
     return ReadingBoardBench(config, equipment, board, access, ledger, sleep, now)
+
+
+def _energise_access(access: Access) -> None:
+    access.energise()
+    access.connect_work()

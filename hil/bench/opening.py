@@ -51,9 +51,7 @@ def open_reached(config: BenchConfig, reach: Reach, seed: int) -> Substrate:
     from drivers.bench.substrate import open_bench
 
     reached = reach(config, seed)
-    opened = open_bench(config, reached.open_transport, reached.sleep)
-    _OPENED.add(opened)
-    return opened
+    return open_bench(config, reached.open_transport, reached.sleep, made=_OPENED.add)
 
 
 @atexit.register

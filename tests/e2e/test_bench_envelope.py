@@ -115,7 +115,7 @@ def largest_phases(substrate: BenchSubstrate, rng: np.random.Generator) -> None:
 def test_devices_never_see_more_than_the_envelope(kind: str) -> None:
     used: list[bool] = []
 
-    @settings(max_examples=40)
+    @settings(max_examples=25)
     @given(LEVELS)
     def check(x: dict[str, Any]) -> None:
         try:
@@ -157,7 +157,7 @@ EXPERIMENTS = st.fixed_dictionaries(
 def test_experiments_are_refused_or_stay_within(kind: str, tmp_path: Path) -> None:
     used: list[bool] = []
 
-    @settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(EXPERIMENTS)
     def check(asked: dict[str, Any]) -> None:
         text = bench_text(kind, envelope=ROOMY, emulation={"noise": "data_sheet"})

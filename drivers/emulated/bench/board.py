@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -155,6 +156,14 @@ def board_sockets(config: BenchConfig, emulation: EmulationConfig, seed: int) ->
     drawn = order.lot.draw("board", lambda rng: parts.draw(topology, rng))
     name = config.phases.board
     geometry = geometry_of(core, parts, serial=config.instruments[name].serial or "000000")
+    pulses = config.programming
+    largest = max(
+        pulses.set_volts, pulses.reset_volts, pulses.set_gate_volts, pulses.reset_gate_volts
+    )
+    geometry = replace(
+        geometry,
+        program_microvolts=max(geometry.program_microvolts, math.ceil(1e6 * _up(largest))),
+    )
     electronics = WatchedElectronics(core, parts, drawn, order.noise("board"), geometry)
     programming = config.programming
     amplitudes = programming.set_volts, programming.reset_volts
@@ -187,12 +196,17 @@ def board_sockets(config: BenchConfig, emulation: EmulationConfig, seed: int) ->
     return BoardSockets(sockets, board, electronics, points, channels, name)
 
 
+def _up(level: float) -> float:
+    """The whole millionth that is not below a level: boards state ranges in microvolts."""
+    return math.ceil(level * 1e6 - 1e-6) * 1e-6
+
+
 def _electronics(config: BenchConfig, board: BoardConfig) -> BoardConfig:
     """The board's parts, with what the bench file says where they leave it open."""
     phases = config.phases
     assert phases.kind == "board"
     dac, nudge, adc, supply = board.dac, board.nudge, board.adc, board.supply
-    volts = dac.range_volts or phases.max_input_volts
+    volts = dac.range_volts or _up(phases.max_input_volts)
     if supply == SupplyConfig():
         limit = phases.nudge_limit_volts
         supply = SupplyConfig(lower_volts=-limit, upper_volts=limit)
