@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Iterator
 
 import pytest
 
 from hil.interruption import StopRequests, deferred_signals, interrupt_politely
+
+
+@pytest.fixture(autouse=True)
+def a_listening_process() -> Iterator[None]:
+    """A shell has SIGINT ignored by what it starts in the background; these are not about that."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def test_what_must_not_be_broken_off_is_finished_first() -> None:
