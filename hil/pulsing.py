@@ -14,7 +14,7 @@ from hil.arrays import AnyArray, Floats
 from hil.errors import UsageError
 from hil.substrate import Substrate
 
-__all__ = ["Memory", "Pulses"]
+__all__ = ["Memory", "Pulses", "compile_kernels"]
 
 Memory: TypeAlias = dict[str, np.ndarray[Any, Any]]
 """What a rule must keep to resume: arrays by name."""
@@ -120,3 +120,10 @@ class Pulses:
     def recall(self, memory: Memory) -> None:
         """Take :meth:`memory` back."""
         self.remainder_siemens = memory.get("remainder")
+
+
+def compile_kernels() -> None:
+    """Compile what pulses need, before a bench is energised that cannot wait for it."""
+    for dtype in (np.dtype(np.float32), np.dtype(np.float64)):
+        held, counts = np.zeros(1, dtype), np.zeros(1, np.int32)
+        _whole_pulses(held, np.ones(1, dtype), dtype.type(2.0), dtype.type(1.0), 1.0, 1.0, counts)

@@ -9,6 +9,7 @@ import weakref
 from drivers.bench.config import BenchConfig
 from hil.bench.reaching import Reach
 from hil.errors import ConfigurationError, HilError
+from hil.pulsing import compile_kernels
 from hil.substrate import Substrate
 
 __all__ = ["check_reach", "open_reached"]
@@ -50,6 +51,8 @@ def open_reached(config: BenchConfig, reach: Reach, seed: int) -> Substrate:
     """
     from drivers.bench.substrate import open_bench
 
+    # The board's dead-man does not wait for a compiler.
+    compile_kernels()
     reached = reach(config, seed)
     return open_bench(config, reached.open_transport, reached.sleep, made=_OPENED.add)
 
