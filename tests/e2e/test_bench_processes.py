@@ -26,7 +26,7 @@ from tests.e2e.watched import KINDS, bench_text, failures
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="pseudo-terminals are a POSIX thing")
 
 PATIENCE_SECONDS = 120.0
-DEAD_MAN_SECONDS = 4.0
+DEAD_MAN_SECONDS = 20.0
 HIL = (sys.executable, "-c", "from hil.cli.main import main; main()")
 TRAIN = (
     "train", "--preset", "xor", "--epochs", "100000", "--energise", "--set", "batch_size=2",
