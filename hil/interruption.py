@@ -8,6 +8,7 @@ not be broken off at all, such as the way of a bench to safety, defers them.
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +18,10 @@ from typing import Any, Self, TypeAlias
 __all__ = ["StopRequests", "deferred_signals", "interrupt_politely", "interrupted_once"]
 
 Handler: TypeAlias = Callable[[int, FrameType | None], Any]
+
+# Requests to stop that Python has dropped, and who told of dropped exceptions before.
+_DROPPED: list[type[BaseException]] = []
+_TELLERS: list[Callable[[sys.UnraisableHookArgs], Any]] = []
 
 
 def _polite_signals() -> tuple[signal.Signals, ...]:
@@ -49,8 +54,22 @@ def _stays(number: signal.Signals) -> bool:
 
 
 def interrupt_politely() -> None:
-    """From now on every request to stop unwinds as Ctrl-C does, so that all is cleaned up."""
+    """From now on every request to stop unwinds as Ctrl-C does, so that all is cleaned up.
+
+    Where nothing can unwind, as in a finalizer, Python drops the exception; the next
+    :class:`StopRequests` then takes the request over.
+    """
     _install(signal.default_int_handler)
+    if sys.unraisablehook is not _note_dropped:
+        _TELLERS.append(sys.unraisablehook)
+        sys.unraisablehook = _note_dropped
+
+
+def _note_dropped(dropped: sys.UnraisableHookArgs) -> None:
+    if issubclass(dropped.exc_type, KeyboardInterrupt):
+        _DROPPED.append(dropped.exc_type)
+    else:
+        _TELLERS[-1](dropped)
 
 
 @contextmanager
@@ -113,6 +132,9 @@ class StopRequests:
 
     def __enter__(self) -> Self:
         self._before = _install(self._note)
+        if self._before and _DROPPED:
+            _DROPPED.clear()
+            self.requested = True
         return self
 
     def __exit__(

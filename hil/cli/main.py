@@ -156,6 +156,7 @@ def main() -> None:
     try:
         app()
     except KeyboardInterrupt:  # while commands were still being imported
+        sys.stderr.write("hil: broken off before anything had begun\n")
         sys.exit(130)
     except BrokenPipeError:  # the reader, such as `head`, went away
         sys.stderr.close()

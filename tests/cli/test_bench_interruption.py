@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
+import weakref
 from collections.abc import Iterator
 
 import pytest
@@ -63,6 +65,35 @@ def test_a_closed_terminal_asks_too_unless_that_is_ignored() -> None:
         with StopRequests() as stop:
             signal.raise_signal(signal.SIGHUP)
             assert not stop.requested
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class Thing:
+    """Something that can be referred to weakly."""
+
+
+def test_a_request_in_a_finalizer_is_taken_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    told: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", told.append)
+    try:
+        interrupt_politely()
+        thing = Thing()
+        finalizer = weakref.ref(thing, lambda _: signal.raise_signal(signal.SIGTERM))
+        del thing  # KeyboardInterrupt is raised in there, and goes nowhere
+        assert finalizer() is None
+        with StopRequests() as stop:
+            assert stop.requested
+        with StopRequests() as stop:
+            assert not stop.requested
+        assert not told
+        broken = Thing()
+        failing = weakref.ref(broken, lambda _: [][0])
+        del broken
+        assert failing() is None
+        assert len(told) == 1
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -12,6 +12,7 @@ from drivers.emulated.bench.instruments import Placed, place
 from drivers.emulated.bench.report import BenchReport, Events
 from drivers.emulated.bench.settings import EmulationConfig, emulation_of
 from drivers.emulated.bench.sockets import smu_sockets, switches_of
+from drivers.emulated.bench.warming import use_once
 from drivers.emulated.bench.watching import Heard, RelayWatch, SourceWatch
 from drivers.emulated.serving.interface import Server
 from drivers.emulated.serving.pty import PtyServer
@@ -47,7 +48,8 @@ class EmulatedBench:
     """
 
     def __init__(self, config: BenchConfig, seed: int | None = None) -> None:
-        self.config, seed = config, seed or 0
+        seed = seed or 0
+        self.config, self._seed = config, seed
         emulation = emulation_of(config)
         self._board: BoardSockets | None = None
         if config.phases.kind == "board":
@@ -106,6 +108,8 @@ class EmulatedBench:
         Raises:
             ConfigurationError: no such instrument, or an address that cannot be had.
         """
+        spare = EmulatedBench(self.config, self._seed)
+        use_once(self.config, spare.transport, spare.sleep)
         found: dict[str, Server] = {}
         try:
             for name, address in addresses.items():
