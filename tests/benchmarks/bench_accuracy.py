@@ -64,7 +64,10 @@ def main() -> None:
     with ProcessPoolExecutor(chosen.workers) as pool:
         for name in chosen.names or EXPERIMENTS:
             tasks = [(name, w, s) for w in ("bench", "simulator") for s in range(chosen.seeds)]
-            errors = list(pool.map(_trained, tasks))
+            errors = []
+            for (_, where, seed), error in zip(tasks, pool.map(_trained, tasks), strict=True):
+                print(f"{name}, {where}, seed {seed}: {error:.2f} %", file=sys.stderr, flush=True)
+                errors.append(error)
             _report(name, errors[: chosen.seeds], errors[chosen.seeds :])
 
 
