@@ -16,11 +16,15 @@ from numpy.typing import NDArray
 from drivers.emulated.circuit_world_laws import CUBIC, JUNCTION, VOLTS, is_vertical
 from drivers.emulated.circuit_world_reduction import Reduction
 from drivers.emulated.circuit_world_stamps import Amplifiers, Branches, Ports, State
+from hil.errors import SettleError
+from sim_backend.nodal.dense_solve import factorise, replace_right, substitute
 from sim_backend.nodal.junction_law import evaluate
 
 __all__ = ["Capacitances"]
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
 
 _HELD_SIEMENS = 1e9
 _STILL_VOLTS = 1e-12
@@ -44,11 +48,7 @@ class Capacitances:
 
     def volts(self, now_seconds: float) -> Floats:
         """(n,) voltages of the nets at a time after the last change."""
-        gone = now_seconds - self._since
-        with np.errstate(divide="ignore"):
-            left = np.where(self._tau > 0.0, np.exp(-gone / np.maximum(self._tau, 1e-300)), 0.0)
-        found: Floats = self._end + (self._begin - self._end) * left
-        return found
+        return _on_their_way(self._begin, self._end, self._tau, now_seconds - self._since)
 
     def change(
         self,
@@ -66,41 +66,88 @@ class Capacitances:
             state: its operating point.
             net_volts: (n_nets,) where it will settle.
             now_seconds: when.
+
+        Raises:
+            SettleError: a net hangs on nothing that conducts.
         """
-        begin = self._shared(self.volts(now_seconds), reduction)
-        end = net_volts[self.nets]
-        if np.any(np.abs(begin - end) > _STILL_VOLTS):
-            farads = self._sums(self._farads, reduction)
-            self._tau = farads / self._siemens(reduction, branches, state)
+        nets, label = self.nets, reduction.label[self.nets]
+        begin = _shared(self.volts(now_seconds), self._farads, label)
+        end = net_volts[nets]
+        if _moves(begin, end):
+            held, ports = label == reduction.label[0], reduction.port[nets]
+            circuit = reduction.ports, reduction.amplifiers, branches, state
+            siemens = np.full(nets.size, self._leak)
+            if not _seen_siemens(*circuit, ports, held, siemens):
+                raise SettleError(
+                    "a node with capacitance hangs on nothing that conducts, so that it never "
+                    "settles; check the wiring and the switches that are closed"
+                )
+            self._tau = _sums(self._farads, label) / siemens
         # A held net follows its source at once.
         self._begin = np.where(self._tau > 1.0 / _HELD_SIEMENS, begin, end)
         self._end, self._since = end, now_seconds
         return self._begin
 
-    def _sums(self, values: Floats, reduction: Reduction) -> Floats:
-        """Sums over the nets that are joined."""
-        label = reduction.label[self.nets]
-        return np.asarray(np.bincount(label, values)[label], np.float64)
 
-    def _shared(self, volts: Floats, reduction: Reduction) -> Floats:
-        """Nets that were joined share their charge."""
-        charges = self._sums(self._farads * volts, reduction)
-        found: Floats = charges / self._sums(self._farads, reduction)
-        return found
+@njit(cache=True, error_model="numpy")
+def _on_their_way(begin: Floats, end: Floats, tau: Floats, gone_seconds: float) -> Floats:
+    found = end.copy()
+    for k in range(found.size):
+        if tau[k] > 0.0:
+            found[k] += (begin[k] - end[k]) * np.exp(-gone_seconds / tau[k])
+    return found
 
-    def _siemens(self, reduction: Reduction, branches: Branches, state: State) -> Floats:
-        """(n,) conductance seen from each net."""
-        matrix = _jacobian(reduction.ports, reduction.amplifiers, branches, state)
-        ports = reduction.port[self.nets]
-        found = np.full(ports.size, self._leak)
-        found[reduction.label[self.nets] == reduction.label[0]] = np.inf
-        here = np.flatnonzero(ports >= 0)
-        if here.size:
-            unit = np.zeros((len(matrix), here.size))
-            unit[ports[here], np.arange(here.size)] = 1.0
-            ohms = np.linalg.solve(matrix, unit)[ports[here], np.arange(here.size)]
-            found[here] = 1.0 / np.maximum(ohms, 1.0 / _HELD_SIEMENS)
-        return found
+
+@njit(cache=True, error_model="numpy")
+def _sums(values: Floats, label: Ints) -> Floats:
+    """Sums over the nets that are joined."""
+    found = np.empty(values.size)
+    for k in range(values.size):
+        total = 0.0
+        for other in range(values.size):
+            if label[other] == label[k]:
+                total += values[other]
+        found[k] = total
+    return found
+
+
+@njit(cache=True, error_model="numpy")
+def _shared(volts: Floats, farads: Floats, label: Ints) -> Floats:
+    """Nets that were joined share their charge."""
+    return _sums(farads * volts, label) / _sums(farads, label)
+
+
+@njit(cache=True, error_model="numpy")
+def _moves(begin: Floats, end: Floats) -> bool:
+    for k in range(begin.size):
+        if abs(begin[k] - end[k]) > _STILL_VOLTS:
+            return True
+    return False
+
+
+@njit(cache=True, error_model="numpy")
+def _seen_siemens(
+    ports: Ports, amplifiers: Amplifiers, branches: Branches, state: State,
+    port: Ints, held: Bools, found: Floats,
+) -> bool:  # fmt: skip
+    """Conductance seen from each net that has a port, infinite where held; False if none is."""
+    jacobian = _jacobian(ports, amplifiers, branches, state)
+    n = len(jacobian)
+    matrix, order, volts = np.zeros((n, n + 1)), np.zeros(n, np.int64), np.zeros(n)
+    matrix[:, :n] = jacobian
+    if not factorise(matrix, order, False):
+        return False
+    right = np.zeros(n)
+    for k in range(port.size):
+        if port[k] >= 0:
+            right[:] = 0.0
+            right[port[k]] = 1.0
+            replace_right(matrix, order, False, right)
+            substitute(matrix, volts)
+            found[k] = 1.0 / max(volts[port[k]], 1.0 / _HELD_SIEMENS)
+        elif held[k]:
+            found[k] = np.inf
+    return True
 
 
 @njit(cache=True, error_model="numpy")
