@@ -35,6 +35,7 @@ def serve_instrument(
     load_ohms: float | None = None,
     channel_volts: Mapping[str, float] | None = None,
     seed: int | None = None,
+    serial: str | None = None,
 ) -> None:
     """Serve one emulated instrument until SIGTERM or SIGINT.
 
@@ -45,14 +46,16 @@ def serve_instrument(
         load_ohms: a resistor across HI and LO of every channel; open terminals if None.
         channel_volts: what channels of a scanner see, by number; others 0 V.
         seed: of the errors and the noise of the data sheet; an ideal instrument if None.
+        serial: serial number of anything but a board; None: the usual one of its kind.
 
     Raises:
         ConfigurationError: there is no such model, the port cannot be had, the world is
             described twice or by a resistance that is none, or by what the model does not see.
     """
     _refuse_idle_options(model, load_ohms, channel_volts, seed)
+    _refuse_serial(model, serial)
     random = None if seed is None else np.random.default_rng(seed)
-    server = _server(emulate(model, _world(load_ohms, channel_volts), random), listen)
+    server = _server(emulate(model, _world(load_ohms, channel_volts), random, serial), listen)
     serve_until_signal([server], lambda: ready(server.address))
 
 
@@ -122,6 +125,18 @@ def _refuse_idle_options(
             raise ConfigurationError(
                 f"{option} does nothing for a {model}; it is for {', '.join(models)}"
             )
+
+
+def _refuse_serial(model: str, serial: str | None) -> None:
+    """Refuse what would not be one field of a reply to ``*IDN?``."""
+    if serial is None:
+        return
+    if model == _BOARD:
+        raise ConfigurationError(f"--serial does nothing for a {model}; it has one of its own")
+    if not (serial.isascii() and serial.isalnum()):
+        raise ConfigurationError(
+            f"--serial {serial!r}: a serial number has letters and digits only, such as 1000002"
+        )
 
 
 def channel_voltages(items: Sequence[str]) -> dict[str, float]:

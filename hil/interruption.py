@@ -15,7 +15,13 @@ from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import Any, Self, TypeAlias
 
-__all__ = ["StopRequests", "deferred_signals", "interrupt_politely", "interrupted_once"]
+__all__ = [
+    "StopRequests",
+    "deferred_signals",
+    "interrupt_politely",
+    "interrupted_once",
+    "polite_signals",
+]
 
 Handler: TypeAlias = Callable[[int, FrameType | None], Any]
 
@@ -24,7 +30,7 @@ _DROPPED: list[type[BaseException]] = []
 _TELLERS: list[Callable[[sys.UnraisableHookArgs], Any]] = []
 
 
-def _polite_signals() -> tuple[signal.Signals, ...]:
+def polite_signals() -> tuple[signal.Signals, ...]:
     """Requests to stop: a closed terminal asks too, where the system has such a signal."""
     names = ("SIGINT", "SIGTERM", "SIGHUP")
     return tuple(getattr(signal, name) for name in names if hasattr(signal, name))
@@ -38,7 +44,7 @@ def _install(handler: Handler) -> dict[int, Any]:
     """
     before: dict[int, Any] = {}
     if threading.current_thread() is threading.main_thread():
-        for number in _polite_signals():
+        for number in polite_signals():
             if not _stays(number):
                 before[number] = signal.signal(number, handler)
     return before

@@ -193,6 +193,13 @@ def _claim(
                 "nothing in it was touched; name another folder with --out",
                 path=str(folder.path),
             )
+        if not isinstance(config, ExperimentConfig):
+            raise RunFolderError(
+                f"there is no run to go on with in {folder.path}, it has no config.toml: perhaps "
+                "it was broken off before it began. Name the experiment (--preset, --config, "
+                "--bench) to begin it, or the right folder with --out",
+                path=str(folder.path),
+            )
         return _settled(config), None
     source = str(folder.path / "config.toml")
     before = resolve(text=kept, source=source)

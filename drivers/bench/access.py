@@ -105,6 +105,14 @@ class Access:
         """Go on counting from ``counts`` (n_devices,)."""
         self._ledger.load(counts)
 
+    def check(self, devices: IntArray) -> None:
+        """Refuse numbers (n,) that no device has.
+
+        Raises:
+            UsageError: there is no such device.
+        """
+        self._places(np.asarray(devices))
+
     def read(self, devices: IntArray | None = None) -> Floats:
         """Conductances of single devices, one exchange with the matrix and one with the source.
 

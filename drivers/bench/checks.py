@@ -18,12 +18,13 @@ from drivers.bench.findings import Finding
 from drivers.bench.phases_board import BoardPhases
 from drivers.bench.roles import Aim, Sleep
 from drivers.bench.settling import meter_loading, settle_seconds
-from drivers.bench.shutdown import shut_down
+from drivers.bench.shutdown import make_safe_after, shut_down
 from drivers.bench.sources import Aimed
 from drivers.bench.substrate import open_bench
 from drivers.instruments.base import ask
 from drivers.transport.interface import Expect
 from hil.errors import ConfigurationError, HilError, InstrumentError
+from hil.interruption import deferred_signals, interrupted_once
 
 __all__ = ["Finding", "check_equipment", "check_wiring"]
 
@@ -55,18 +56,23 @@ def check_equipment(
         InstrumentError: an interlock is open, or an instrument refuses to be reset.
         TransportError: an instrument does not answer.
     """
-    equipment = Equipment.connect(config, open_transport, sleep)
-    try:
-        equipment.prepare()
+    with interrupted_once():
+        equipment = Equipment.connect(config, open_transport, sleep)
         try:
-            for finding in _findings(config, equipment, sleep):
-                report(finding)
+            equipment.identify()
+            try:
+                equipment.reset()
+                for finding in _findings(config, equipment, sleep):
+                    report(finding)
+            except BaseException as error:
+                make_safe_after(error, config, equipment, sleep)
+                raise
+            with deferred_signals():
+                shut_down(config, equipment, sleep)
+            _refuse_open_interlock(config, equipment)
         finally:
-            shut_down(config, equipment, sleep)
-        _refuse_open_interlock(config, equipment)
-    finally:
-        with suppress(HilError):
-            equipment.close()
+            with suppress(HilError):
+                equipment.close()
 
 
 def check_wiring(
@@ -211,7 +217,14 @@ def _settling(config: BenchConfig) -> Finding:
     )
     if given is None:
         return Finding("settling", True, f"{needed:.3g} s, worked out: {slowest}")
-    return Finding("settling", True, f"{given:.3g} s, as the file says; {slowest}")
+    told = f"{given:.3g} s, as the file says; {slowest}"
+    if given >= needed:
+        return Finding("settling", True, told)
+    remedy = (
+        "right only if training keeps conductances above that end; else raise "
+        "phases.settle_seconds, or leave it out"
+    )
+    return Finding("settling", None, f"{told}: {remedy}")
 
 
 def _loading(config: BenchConfig) -> Finding:

@@ -101,6 +101,14 @@ class Equipment:
         for name, config in self.configs.items():
             with _named(name, config):
                 self.identities[name] = self._identified(name, config)
+        self._refuse_twins()
+
+    def note_name(self, error: BaseException) -> None:
+        """Note with an error which instrument of the bench file has the address it is about."""
+        address = getattr(error, "evidence", {}).get("address")
+        for name, session in self.sessions.items():
+            if address is not None and session.address == address:
+                error.add_note(f"{address} is {name}, a {self.configs[name].model}")
 
     def reset(self) -> None:
         """Reset each of them, those that drive first; all of it opens, nothing is switched on.
@@ -163,6 +171,24 @@ class Equipment:
         if self.board is None or config.model != "shboard":
             return identify(session, pattern_of(config), config.serial)
         return parsed_identity(session.address, self.board.identity, config.serial)
+
+    def _refuse_twins(self) -> None:
+        """One instrument under two names: what one sets, the other one undoes.
+
+        Raises:
+            ConfigurationError: two have one maker, model and serial number.
+        """
+        names: dict[tuple[str, str, str], str] = {}
+        for name, found in self.identities.items():
+            if found.serial.strip("0") == "":
+                continue  # does not know its serial number
+            other = names.setdefault((found.maker, found.model, found.serial), name)
+            if other != name:
+                raise ConfigurationError(
+                    f"{other} and {name} are one instrument, {found.maker} {found.model} with "
+                    f"serial number {found.serial}, at {self.configs[other].address} and "
+                    f"{self.configs[name].address}; nothing was switched on. Correct one address"
+                )
 
     def _voltmeter_step(self, name: str) -> Callable[[], object]:
         """The scan of the phases is set up; any other voltmeter only opens its channels."""

@@ -11,8 +11,9 @@ from drivers.bench.equipment import Equipment
 from drivers.bench.lines import crosspoints_of, idle_state
 from drivers.bench.roles import Sleep
 from hil.errors import HilError, TransportError
+from hil.interruption import deferred_signals
 
-__all__ = ["Watchdog", "shut_down"]
+__all__ = ["Watchdog", "make_safe_after", "shut_down"]
 
 Step = tuple[str, Callable[[], object]]
 
@@ -40,10 +41,26 @@ def shut_down(config: BenchConfig, equipment: Equipment, sleep: Sleep) -> None:
         ) from next(iter(failures.values()))
 
 
+def make_safe_after(
+    error: BaseException, config: BenchConfig, equipment: Equipment, sleep: Sleep
+) -> None:
+    """Shut down because of an error, which notes what fails meanwhile; stops requested wait."""
+    with deferred_signals():
+        try:
+            shut_down(config, equipment, sleep)
+        except HilError as further:
+            error.add_note(further.message)
+
+
 def _steps(config: BenchConfig, equipment: Equipment, sleep: Sleep) -> Iterator[Step]:
-    """What to do, in order; the board does its part in an order of its own."""
+    """What to do, in order; the board does its part in an order of its own.
+
+    A board that has handed its lines over drives nothing and is isolated; its safe state would
+    join them again, so it comes when nothing else drives them.
+    """
     board = equipment.board
-    if board is not None:
+    released = board is not None and board.lines_float
+    if board is not None and not released:
         yield "safe state of the board", board.make_safe
     for name, source in equipment.sources.items():
         yield f"ramp {name} to zero", partial(source.ramp_to_zero, sleep)
@@ -55,6 +72,8 @@ def _steps(config: BenchConfig, equipment: Equipment, sleep: Sleep) -> Iterator[
         yield f"switches of {name}", partial(switch.leave, points)
     for name, voltmeter in equipment.voltmeters.items():
         yield f"channels of {name} open", voltmeter.make_safe
+    if board is not None and released:
+        yield "safe state of the board", board.make_safe
 
 
 class Watchdog:

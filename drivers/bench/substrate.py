@@ -18,7 +18,7 @@ from drivers.bench.ledger import PulseLedger
 from drivers.bench.phases_board import BoardPhases
 from drivers.bench.phases_smu import SmuPhases
 from drivers.bench.roles import Sleep
-from drivers.bench.shutdown import Watchdog, shut_down
+from drivers.bench.shutdown import Watchdog, make_safe_after, shut_down
 from drivers.bench.verify import write_verify
 from hil.arrays import Floats, IntArray
 from hil.errors import (
@@ -197,6 +197,7 @@ class BenchSubstrate(Substrate):
                 yield
             except Exception as error:
                 if not isinstance(error, (SafetyError, UsageError, ConfigurationError, *harmless)):
+                    self.equipment.note_name(error)
                     self._make_safe_after(error)
                 raise
             finally:
@@ -269,6 +270,8 @@ class _Reading(BenchSubstrate):
             InstrumentError: a reading in compliance or beyond the range.
         """
         self._check_open()
+        # Before lines are handed over, so that nothing is half way between two owners.
+        self._access.check(devices)
         with self._in_use(), self._reaching():
             return self._access.read(devices)
 
@@ -389,9 +392,8 @@ def open_bench(
                 bench = _energised(config, equipment, sleep, now)
                 made(bench)
                 return bench
-            except BaseException:
-                with deferred_signals(), contextlib.suppress(Exception):
-                    shut_down(config, equipment, sleep)
+            except BaseException as error:
+                make_safe_after(error, config, equipment, sleep)
                 raise
         except BaseException:
             equipment.close()

@@ -48,6 +48,8 @@ class Board:
     ) -> None:
         self.session = Session(transport, sleep, bytes_per_second)
         self._closed = False
+        self.lines_float = False
+        """Whether the input lines were cut off for another instrument."""
         self._loaded: Codes | None = None
         self._kept_tag: int | None = None
         self._tag = 0
@@ -103,6 +105,7 @@ class Board:
         """Everything off, whatever came before: a write, no query."""
         self._forget()
         self.session.send("\n:SAFE")
+        self.lines_float = False
 
     def keep_alive(self) -> None:
         """Restart the dead-man timer during a pause."""
@@ -114,7 +117,10 @@ class Board:
 
     def float_lines(self, floating: bool) -> None:
         """Cut the input lines off for an external instrument, or ground them."""
+        # If this fails half way, the lines are taken for another instrument's.
+        self.lines_float = True
         self.session.tell(f":LIN {'FLO' if floating else 'GRO'}")
+        self.lines_float = floating
 
     def set_dead_zone(self, codes: int) -> None:
         """Of the comparators, ADC codes; as ``BoardSettings.dead_zone``, at any time."""

@@ -1,7 +1,8 @@
 """An emulated Agilent (HP, Keysight) 34970A data acquisition and switch unit with three cards.
 
-Not emulated: measurements other than of volts, external instruments, alarms, digital and DAC
-modules, calibration and stored states.
+Not emulated: measurements other than of volts, external instruments, the alarm queue and outputs
+(readings do tell whether they are beyond limits), digital and DAC modules, calibration and stored
+states.
 Source: 34970A Data Acquisition/Switch Unit User's Guide, 34970-90003.
 """
 
@@ -18,7 +19,7 @@ from drivers.emulated.scanner_cards import CARD_34901A, Card, Multiplexer, expan
 from drivers.emulated.scpi.commands import Command, Parameters
 from drivers.emulated.scpi.engine import ScpiEngine, common_commands
 from drivers.emulated.scpi.errors import ErrorQueue, ScpiError
-from drivers.emulated.scpi.settings import Choice, Flag, Setting, Settings, Text
+from drivers.emulated.scpi.settings import Flag, Setting, Settings, Text
 from drivers.emulated.scpi.status import StatusSystem
 from drivers.emulated.scpi.values import quoted
 from drivers.emulated.world import Channel, World
@@ -173,8 +174,8 @@ def _slot(parameters: Parameters) -> int:
 
 
 def _declared() -> Iterator[Setting]:
+    yield Flag("*PSC", "PSC", True, kept=True)
     yield Flag(":DISPlay[:STATe]", "DISPLAY", True)
     yield Text(":DISPlay:TEXT[:DATA]", "TEXT", "")
     yield Flag(":INSTrument:DMM[:STATe]", "DMM", True)
     yield Flag(":SYSTem:BEEPer:STATe", "BEEP", True, kept=True)
-    yield Choice(":UNIT:TEMPerature", "TEMP", "C", ("C", "F", "K"))

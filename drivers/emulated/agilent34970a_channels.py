@@ -16,7 +16,7 @@ from drivers.emulated.scanner_meter import OVERFLOW, Voltmeter, volts_range
 from drivers.emulated.scanner_settings import ChannelSettings
 from drivers.emulated.scpi.commands import Command, Parameters, Reply
 from drivers.emulated.scpi.errors import ScpiError
-from drivers.emulated.scpi.settings import Flag, Number, Setting, Text
+from drivers.emulated.scpi.settings import Choice, Flag, Number, Setting, Text
 from drivers.emulated.scpi.values import matches
 from drivers.emulated.world import World
 
@@ -44,6 +44,7 @@ RESOLUTIONS = {
     200.0: 0.22e-6,
 }
 AUTO_DELAY_SECONDS = 1e-3  # DC volts, 34901A
+NO_LIMIT = 1e15
 _EXPONENT_DIGITS = 8
 
 
@@ -147,8 +148,15 @@ class ChannelTable:
             return settings.word("SCAL UNIT")
         return "VAC" if self.functions.get(number) == "VOLT:AC" else "VDC"
 
+    def alarm(self, number: int, value: float) -> int:
+        """1 for a reading below its channel's lower limit, 2 above the upper one, else 0."""
+        settings = self._settings[number]
+        if settings.flag("LIM LOW STAT") and value < settings.number("LIM LOW"):
+            return 1
+        return 2 * (settings.flag("LIM UPP STAT") and value > settings.number("LIM UPP"))
+
     def commands(self) -> Iterator[Command]:
-        """``SENSe``, ``INPut``, ``CALCulate:SCALe`` and the channel delay."""
+        """``SENSe``, ``INPut``, ``CALCulate``, temperature units and the channel delay."""
         yield from with_signs(self._settings.commands(), self._declared)
         yield Command(
             "[:SENSe]:FUNCtion", self._write_function, self._functions, takes=(1, 2), asks=(0, 1)
@@ -243,12 +251,19 @@ def _declared() -> Iterator[Setting]:
         yield Flag(f"{root}:RANGe:AUTO", f"{function} RANG AUTO", True)
         yield Number(f"{root}:RESolution", f"{function} RES", 3e-5, 0.0, largest, "V")
         yield Number(f"{root}:NPLCycles", f"{function} NPLC", 1.0, 0.02, 200.0)
+    yield Number("[:SENSe]:VOLTage:AC:BANDwidth", "VOLT:AC BAND", 20.0, 3.0, 200.0)
     headers = " ".join(f"[:SENSe]:{header}:ZERO:AUTO" for header in ("", *FUNCTIONS.values()))
     yield Flag(headers.replace("::", ":"), "ZERO", True)
     yield Flag(":INPut:IMPedance:AUTO", "IMP AUTO", False)
     yield Number(":ROUTe:CHANnel:DELay", "DEL", 0.0, 0.0, 60.0, "S")
     yield Flag(":ROUTe:CHANnel:DELay:AUTO", "DEL AUTO", True)
+    yield Flag(":ROUTe:CHANnel:FWIRe", "FWIR", False)
     yield Flag(":CALCulate:SCALe:STATe", "SCAL STAT", False)
     yield Number(":CALCulate:SCALe:GAIN", "SCAL GAIN", 1.0, -1e15, 1e15)
     yield Number(":CALCulate:SCALe:OFFSet", "SCAL OFFS", 0.0, -1e15, 1e15)
     yield Text(":CALCulate:SCALe:UNIT", "SCAL UNIT", "VDC")
+    for word in ("LOWer", "UPPer"):
+        name, limit = f"LIM {word[:3].upper()}", -NO_LIMIT if word == "LOWer" else NO_LIMIT
+        yield Number(f":CALCulate:LIMit:{word}", name, limit, -NO_LIMIT, NO_LIMIT)
+        yield Flag(f":CALCulate:LIMit:{word}:STATe", f"{name} STAT", False)
+    yield Choice(":UNIT:TEMPerature", "UNIT TEMP", "C", ("C", "F", "K"))

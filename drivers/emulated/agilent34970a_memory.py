@@ -23,12 +23,13 @@ _FLAGS = ("ALARm", "CHANnel", "TIME", "UNIT")
 
 
 class Reading(NamedTuple):
-    """One reading; ``seconds`` is the world's time."""
+    """One reading; ``seconds`` is the world's time, ``alarm`` 1 below and 2 above a limit."""
 
     value: float
     unit: str
     channel: int
     seconds: float
+    alarm: int
 
 
 class Memory:
@@ -91,6 +92,12 @@ class Memory:
                 query=partial(self._statistics, word),
                 asks=(0, 1),
             )
+        for word in ("MINimum", "MAXimum"):
+            yield Command(
+                f":CALCulate:AVERage:{word}:TIME",
+                query=partial(self._extreme_times, word),
+                asks=(0, 1),
+            )
         yield Command(":SYSTem:DATE", lambda p: _three(p), lambda _: self._now("%Y,%m,%d"), (3, 3))
         yield Command(
             ":SYSTem:TIME", lambda p: _three(p), lambda _: self._now("%H,%M,%S.%f")[:-3], (3, 3)
@@ -132,9 +139,22 @@ class Memory:
             raise ScpiError(-230)
         return self.spelled(kept[-count:])
 
-    def _statistics(self, word: str, parameters: Parameters) -> str:
+    def _extreme_times(self, word: str, parameters: Parameters) -> str:
+        """When the lowest or highest reading was taken; the instrument's first day if never."""
+        pick = min if word == "MINimum" else max
+        times = []
+        for number in self._measured(parameters):
+            kept = [reading for reading in self._readings if reading.channel == number]
+            found = pick(kept, key=lambda reading: reading.value, default=None)
+            times.append(self._date(found.seconds if found else 0.0))
+        return ",".join(times)
+
+    def _measured(self, parameters: Parameters) -> list[int]:
         numbers = self._channels(parameters.text()) if len(parameters) else []
-        numbers = numbers or sorted({reading.channel for reading in self._readings})
+        return numbers or sorted({reading.channel for reading in self._readings})
+
+    def _statistics(self, word: str, parameters: Parameters) -> str:
+        numbers = self._measured(parameters)
         return ",".join(signed(self._statistic(word, number)) for number in numbers)
 
     def _statistic(self, word: str, number: int) -> float:
@@ -157,7 +177,7 @@ class Memory:
         if self._format.flag("CHANnel"):
             fields.append(str(reading.channel))
         if self._format.flag("ALARm"):
-            fields.append("0")
+            fields.append(str(reading.alarm))
         return ",".join(fields)
 
     def _date(self, seconds: float) -> str:

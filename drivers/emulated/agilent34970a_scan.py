@@ -205,7 +205,8 @@ class Scanner:
             self._mux.move([n for n in self._mux.closed if n // 100 in slots], [number])
             value = self._table.measure(number)
             unit = self._table.unit(number)
-            store(Reading(value, unit, number, self._world.now_seconds))
+            alarm = self._table.alarm(number, value)
+            store(Reading(value, unit, number, self._world.now_seconds, alarm))
         self._mux.move(self.scan_list, ())
         if self._left is not None:
             self._left -= 1

@@ -39,7 +39,10 @@ MODELS = (*_CLASSES, _BOARD)
 
 
 def emulate(
-    model: str, world: World, random: np.random.Generator | None = None
+    model: str,
+    world: World,
+    random: np.random.Generator | None = None,
+    serial: str | None = None,
 ) -> EmulatedInstrument:
     """One instrument with default cards, in a world.
 
@@ -47,6 +50,7 @@ def emulate(
         model: one of :data:`MODELS`.
         world: what its terminals are wired to.
         random: for the errors and the noise of its data sheet; None: an ideal one.
+        serial: serial number, which a board does not take; None: the usual one.
 
     Raises:
         ConfigurationError: there is no such model.
@@ -64,4 +68,5 @@ def emulate(
     make: Callable[..., EmulatedInstrument] = getattr(
         import_module(f"drivers.emulated.{module}"), name
     )
-    return make(world) if model in _SILENT else make(world, random=random)
+    known = {} if serial is None else {"serial": serial}
+    return make(world, **known) if model in _SILENT else make(world, random=random, **known)

@@ -102,7 +102,9 @@ class EmulatedKeithley2400:
     def _commands(self, identity: str) -> Iterator[Command]:
         yield from common_commands(identity, self._status, self._reset, self._sweeper.trigger)
         yield from self._status.commands()
-        measuring = (self._supply, self._senses, self._meter, self._sweeper)
+        # Manual, tables 18-6 and 18-7: SENSe and SOURce may both be left out. Where that leaves a
+        # choice, as in :FUNC "CURR" and :VOLT:PROT, clients mean SENSe: the first in the tree.
+        measuring = (self._senses, self._supply, self._meter, self._sweeper)
         for part in (*measuring, self._buffer, self._format, self._system):
             yield from part.commands()
         yield from self._measuring_commands()
@@ -110,6 +112,7 @@ class EmulatedKeithley2400:
             yield Command(header, lambda _: None, takes=(0, 0))
         yield Command(":SYSTem:PRESet", lambda _: self._reset(), takes=(0, 0))
         yield Command(":SYSTem:VERSion", query=lambda _: "1996.0")
+        yield Command(":DISPlay:CNDisplay", lambda _: None, takes=(0, 0))
         yield Command(":SYSTem:BEEPer[:IMMediate]", _beep, takes=(0, 2))
         yield Command("*OPT", query=lambda _: "0")
 

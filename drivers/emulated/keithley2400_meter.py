@@ -16,7 +16,7 @@ from drivers.emulated.keithley2400_models import OHMS_RANGES
 from drivers.emulated.keithley2400_senses import Senses
 from drivers.emulated.keithley2400_supply import FUNCTIONS, Supply
 from drivers.emulated.scpi.commands import Command, Parameters
-from drivers.emulated.scpi.settings import on_off
+from drivers.emulated.scpi.settings import exponent, on_off
 from drivers.emulated.world import Reading, World
 
 __all__ = ["NOT_A_NUMBER", "OVERFLOW", "Meter", "Sample"]
@@ -60,6 +60,10 @@ class Meter:
         """Time stamps begin at 0 again."""
         self._epoch_seconds = self._world.now_seconds
 
+    def _seconds(self) -> float:
+        """The time stamp."""
+        return self._world.now_seconds - self._epoch_seconds
+
     def measure(self, level: float, delay_seconds: float = 0.0) -> Sample:
         """Source a level, wait, and measure every function that is on.
 
@@ -79,8 +83,7 @@ class Meter:
         amps = self._element("CURR", function, level, true.amps)
         ohms = self._ohms(true)
         over = OVERFLOW in (abs(volts), abs(amps), abs(ohms))
-        seconds = self._world.now_seconds - self._epoch_seconds
-        sample = Sample(volts, amps, ohms, seconds, self._status(function, true, over))
+        sample = Sample(volts, amps, ohms, self._seconds(), self._status(function, true, over))
         if self._senses.auto_ohms:
             self._supply.apply()
         return sample
@@ -176,6 +179,7 @@ class Meter:
 
     def commands(self) -> Iterator[Command]:
         """Whether it is in compliance, and the time stamp."""
+        yield Command(":SYSTem:TIME", query=lambda _: exponent(self._seconds()))
         yield Command(":SYSTem:TIME:RESet", lambda _: self.reset_time(), takes=(0, 0))
         for name, word in FUNCTIONS.items():
             yield Command(

@@ -1,7 +1,8 @@
 """An emulated Keithley 2750 multimeter and switch system with five 20-channel cards.
 
 Not emulated: measurements other than of volts, math, limits and ratio, the monitor channel,
-digital lines, calibration and stored set-ups. As after ``*RST``, continuous initiation is off.
+digital lines, calibration and stored set-ups. As after ``*RST``, continuous initiation is off; on,
+it measures once whenever a client looks.
 Source: Model 2750 Multimeter/Switch System User's Manual, 2750-900-01 Rev. F.
 """
 
@@ -58,7 +59,8 @@ class EmulatedKeithley2750(ScannerFrame):
         self._format = Format()
         self._status = StatusSystem(ErrorQueue(ERROR_PLACES), STATUS_BITS, self._format.register)
         self._senses = Senses(self._mux, world, random, self._channels)
-        self._buffer = Buffer(self._format, self._status.registers["MEASurement"])
+        measurement = self._status.registers["MEASurement"]
+        self._buffer = Buffer(self._format, measurement, lambda: self._scanner.look())
         self._scanner = Scanner(
             self._mux, world, self._senses, self._format, self._buffer, self._channels
         )

@@ -6,21 +6,23 @@ Source: Model 2750 User's Manual, 2750-900-01 Rev. F, sections 6 and 14.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from drivers.emulated.scpi.commands import Command, Parameters, Reply
 from drivers.emulated.scpi.errors import ScpiError
 from drivers.emulated.scpi.settings import Choice, Flag, Number, Settings
 from drivers.emulated.scpi.status import Register
-from drivers.emulated.scpi.values import matches, short_form
+from drivers.emulated.scpi.values import matches, short_form, spelled_register
 
 __all__ = ["Buffer", "Format", "Reading"]
 
 ELEMENTS = ("READing", "UNITs", "TSTamp", "RNUMber", "CHANnel", "LIMits")
 _DEFAULT = frozenset(("READing", "UNITs", "TSTamp", "RNUMber"))
 LARGEST_BUFFER = 110_000
-READING_AVAILABLE, BUFFER_AVAILABLE, BUFFER_FULL = 5, 8, 9  # bits, manual, figure 11-7
+# Bits of the measurement register, manual, 11-14; those of a part by the part of the buffer.
+READING_AVAILABLE, BUFFER_NOTIFY, BUFFER_AVAILABLE = 5, 6, 7
+PARTS_FULL = {12: 0.25, 8: 0.5, 13: 0.75, 9: 1.0}
 
 
 class Reading(NamedTuple):
@@ -64,10 +66,7 @@ class Format:
 
     def register(self, value: int) -> str:
         """A status register as a reply."""
-        kind = self.settings.word("SREG")
-        return {"HEX": f"#H{value:X}", "OCT": f"#Q{value:o}", "BIN": f"#B{value:b}"}.get(
-            kind, str(value)
-        )
+        return spelled_register(value, self.settings.word("SREG"))
 
     def commands(self) -> Iterator[Command]:
         """``FORMat``."""
@@ -81,14 +80,18 @@ class Format:
         )
 
     def _fields(self, reading: Reading) -> Iterator[str]:
-        """The elements in the order of figure 14-1, however they were listed."""
+        """The elements in the order of figure 14-1, however they were listed.
+
+        Letters stand behind numbers only among ``UNITs``: clients that do not ask for them read
+        time stamps as plain numbers.
+        """
+        units = "UNITs" in self._elements
         if "READing" in self._elements:
-            unit = reading.unit if "UNITs" in self._elements else ""
-            yield f"{reading.value:+.8E}{unit}"
+            yield f"{reading.value:+.8E}{reading.unit if units else ''}"
         if "TSTamp" in self._elements:
-            yield f"{reading.seconds:+.3f}SECS"
+            yield f"{reading.seconds:+.3f}{'SECS' if units else ''}"
         if "RNUMber" in self._elements:
-            yield f"+{reading.number:05d}RDNG#"
+            yield f"+{reading.number:05d}{'RDNG#' if units else ''}"
         if "CHANnel" in self._elements:
             yield f"{reading.channel:03d}"
         if "LIMits" in self._elements:
@@ -134,61 +137,109 @@ class Buffer:
     Args:
         form: turns readings into replies.
         measurement: the register that tells of readings and of a full buffer.
+        look: called before a client looks at the buffer, for measuring that never ends.
     """
 
-    def __init__(self, form: Format, measurement: Register) -> None:
+    def __init__(
+        self, form: Format, measurement: Register, look: Callable[[], None] = lambda: None
+    ) -> None:
         self._form = form
         self._measurement = measurement
+        self._look = look
         self._readings: list[Reading] = []
-        self._filling = False
+        self._control = "NEV"
+        self._next = 0
+        self._notify = 0
         self.settings = Settings(_declared(), lambda _: None)
 
     def keep(self, readings: Sequence[Reading]) -> None:
-        """What a run of more than one sample leaves, or what a filling buffer takes."""
+        """What a filling buffer takes, or else what a run of more than one sample leaves."""
         self._measurement.signal(READING_AVAILABLE)
-        full = len(readings) > 1
-        if full:
+        if self._control == "NEV" and len(readings) > 1:
+            self._clear()
             self._readings = list(readings[-LARGEST_BUFFER:])
-        elif self._filling:
-            self._readings += readings
-            full = len(self._readings) >= self.settings.whole("POIN")
-        self._filling = self._filling and not full
-        if len(self._readings) >= 2:
-            self._measurement.set_condition(BUFFER_AVAILABLE, True)
-        if full:
-            self._measurement.set_condition(BUFFER_FULL, True)
+            self._tell(len(self._readings))
+        for reading in readings if self._control != "NEV" else ():
+            self._take(reading)
+
+    def _take(self, reading: Reading) -> None:
+        size = self.settings.whole("POIN")
+        if self._control == "NEV":
+            return
+        if len(self._readings) < size:
+            self._readings.append(reading)
+        else:
+            self._readings[self._next] = reading
+        self._next = (self._next + 1) % size
+        self._tell(size)
+        if self._control == "NEXT" and len(self._readings) >= size:
+            self._control = "NEV"
+
+    def _tell(self, size: int) -> None:
+        """The conditions that follow from how full the buffer is."""
+        count = len(self._readings)
+        self._measurement.set_condition(BUFFER_AVAILABLE, count >= 2)
+        self._measurement.set_condition(BUFFER_NOTIFY, 0 < self._notify <= count)
+        for bit, part in PARTS_FULL.items():
+            self._measurement.set_condition(bit, count >= part * size)
 
     def commands(self) -> Iterator[Command]:
         """``TRACe`` and ``DATA``."""
         for root in (":TRACe", ":DATA"):
             yield Command(f"{root}:CLEar", lambda _: self._clear(), takes=(0, 0))
             yield Command(f"{root}:DATA", query=lambda _: self._data())
-            yield Command(f"{root}:POINts:ACTual", query=lambda _: str(len(self._readings)))
+            yield Command(f"{root}:DATA:SELected", query=self._selected, asks=(2, 2))
+            yield Command(f"{root}:NEXT", query=lambda _: str(self._place()))
+            yield Command(f"{root}:NOTify", self._write_notify, lambda _: str(self._notify))
+            yield Command(f"{root}:POINts:ACTual", query=lambda _: str(self._count()))
             yield Command(f"{root}:FREE", query=lambda _: self._free())
             yield Command(
                 f"{root}:FEED:CONTrol",
                 self._write_control,
-                lambda _: "NEXT" if self._filling else "NEV",
+                lambda _: self._control,
             )
         yield from self.settings.commands()
 
+    def _count(self) -> int:
+        self._look()
+        return len(self._readings)
+
+    def _place(self) -> int:
+        self._look()
+        return self._next
+
     def _data(self) -> Reply:
-        if not self._readings:
+        if not self._count():
             raise ScpiError(-230)
         return self._form.spelled(self._readings)
+
+    def _selected(self, parameters: Parameters) -> Reply:
+        """``TRACe:DATA:SELected?``: so many from a place on, the first place being 0."""
+        n_readings = self._count()
+        if not n_readings:
+            raise ScpiError(-230)
+        start = parameters.whole(0, n_readings - 1)
+        return self._form.spelled(
+            self._readings[start : start + parameters.whole(1, n_readings - start)]
+        )
+
+    def _write_notify(self, parameters: Parameters) -> None:
+        """``TRACe:NOTify``: manual, 6-12; one less than the buffer holds, at most."""
+        self._notify = parameters.whole(2, self.settings.whole("POIN") - 1)
 
     def _free(self) -> str:
         used = len(self._readings)
         return f"{24 * (LARGEST_BUFFER - used)},{24 * used}"
 
     def _write_control(self, parameters: Parameters) -> None:
-        self._filling = parameters.word(("NEVer", "NEXT", "ALWays")) != "NEV"
-        if self._filling:
+        self._control = parameters.word(("NEVer", "NEXT", "ALWays"))
+        if self._control != "NEV":
             self._clear()
 
     def _clear(self) -> None:
         self._readings = []
-        for bit in (BUFFER_AVAILABLE, BUFFER_FULL):
+        self._next = 0
+        for bit in (BUFFER_AVAILABLE, BUFFER_NOTIFY, *PARTS_FULL):
             self._measurement.set_condition(bit, False)
 
 

@@ -5,6 +5,7 @@ Source: Model 2750 User's Manual, 2750-900-01 Rev. F, sections 2, 7, 8 and appen
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from functools import partial
 
@@ -89,6 +90,7 @@ class Scanner:
                 partial(self._told_to_configure, function),
                 takes=(0, 3),
             )
+            yield Command(":CONFigure", query=lambda _: self._senses.configured())
             yield Command(
                 f":MEASure:{word}",
                 query=partial(self._measure, function),
@@ -163,7 +165,13 @@ class Scanner:
         self._run()
         return self._latest
 
+    def look(self) -> None:
+        """Somebody looks: what continuous initiation has measured in the meantime is there."""
+        if self._settings.flag("CONT") and self._settings.word("SOUR") in ("IMM", "TIM"):
+            self._run(1)
+
     def _fetched(self) -> list[Reading]:
+        self.look()
         if not self._latest:
             raise ScpiError(-230)
         return self._latest
@@ -192,9 +200,10 @@ class Scanner:
             readings += self._read()
         return self._form.spelled(readings)
 
-    def _run(self) -> None:
+    def _run(self, most_triggers: float = math.inf) -> None:
         """Triggers times samples; the samples of the last trigger remain."""
-        n_triggers, n_samples = self._settings.number("COUN"), self._settings.whole("SAMP")
+        n_triggers = min(self._settings.number("COUN"), most_triggers)
+        n_samples = self._settings.whole("SAMP")
         if n_triggers * n_samples > MOST_READINGS:
             raise ScpiError(-225)  # a real one would be busy for hours
         scans = self._settings.word("LSEL") == "INT"
@@ -235,7 +244,7 @@ def _declared() -> Iterator[Choice | Flag | Number]:
     root = ":TRIGger[:SEQuence[1]]"
     sources = ("IMMediate", "TIMer", "MANual", "BUS", "EXTernal")
     yield Choice(f"{root}:SOURce", "SOUR", "IMM", sources)
-    yield Number(f"{root}:COUNt", "COUN", 1.0, 1.0, MOST_READINGS)
+    yield Number(f"{root}:COUNt", "COUN", 1.0, 1.0, math.inf)
     yield Number(f"{root}:TIMer", "TIM", 0.1, 0.001, 999_999.999, "S")
     yield Number(":SAMPle:COUNt", "SAMP", 1.0, 1.0, MOST_READINGS, whole=True)
     yield Flag(":INITiate:CONTinuous", "CONT", False)

@@ -129,6 +129,10 @@ class Senses:
         self._settings.reset_channel(NO_CHANNEL)
         self._functions[NO_CHANNEL] = function
 
+    def configured(self) -> str:
+        """``CONFigure?``: the function of what no channel list names."""
+        return quoted(self._functions.get(NO_CHANNEL, "VOLT:DC"))
+
     def _write_function(self, parameters: Parameters) -> None:
         text = parameters.string().upper().replace("VOLTAGE", "VOLT")
         if text not in _FUNCTIONS:

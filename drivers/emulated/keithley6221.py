@@ -17,6 +17,7 @@ from drivers.emulated.scpi.engine import ScpiEngine, common_commands
 from drivers.emulated.scpi.errors import ErrorQueue, ScpiError
 from drivers.emulated.scpi.settings import Choice, Flag, Number, Settings, Text
 from drivers.emulated.scpi.status import StatusSystem
+from drivers.emulated.scpi.values import short_form, spelled_register
 from drivers.emulated.world import Channel, World
 
 __all__ = ["EmulatedKeithley6221"]
@@ -25,6 +26,8 @@ FIRMWARE = "D04  /700x"
 ERROR_PLACES = 10
 STATUS_BITS = {"MEASurement": 0, "QUEStionable": 3, "OPERation": 7}
 INTERLOCK, COMPLIANCE = 1, 3
+ELEMENTS = ("READing", "TSTamp", "UNITs", "RNUMber", "SOURce", "COMPliance", "AVOLtage")
+_DEFAULT_ELEMENTS = ("READ", "TST")
 
 
 class EmulatedKeithley6221:
@@ -45,10 +48,13 @@ class EmulatedKeithley6221:
         name: str = "keithley6221",
     ) -> None:
         self.channel = Channel(name)
-        self._status = StatusSystem(ErrorQueue(ERROR_PLACES), STATUS_BITS, refresh=self._refresh)
+        self._system = Settings(_declared(), lambda _: None)
+        self._elements: tuple[str, ...] = _DEFAULT_ELEMENTS
+        self._status = StatusSystem(
+            ErrorQueue(ERROR_PLACES), STATUS_BITS, self._spelled_register, self._refresh
+        )
         self._source = CurrentSource(self.channel, world, random)
         self._modes = Modes(self._source, world, self._status.registers["OPERation"])
-        self._system = Settings(_declared(), lambda _: None)
         identity = f"KEITHLEY INSTRUMENTS INC.,MODEL 6221,{serial},{FIRMWARE}"
         self._engine = ScpiEngine(self._commands(identity), self._status)
 
@@ -75,8 +81,19 @@ class EmulatedKeithley6221:
         measurement.set_condition(COMPLIANCE, self._source.in_compliance())
         measurement.set_condition(INTERLOCK, not self._source.interlock_closed)
 
+    def _spelled_register(self, value: int) -> str:
+        return spelled_register(value, self._system.word("SREG"))
+
+    def _write_elements(self, parameters: Parameters) -> None:
+        """``FORMat:ELEMents``: in the order of the manual, however they were listed."""
+        chosen = [parameters.word((*ELEMENTS, "ALL", "DEFault")) for _ in range(len(parameters))]
+        named = tuple(filter(chosen.__contains__, map(short_form, ELEMENTS)))
+        whole = {"ALL": tuple(map(short_form, ELEMENTS)), "DEF": _DEFAULT_ELEMENTS}
+        self._elements = whole.get(chosen[0], named)
+
     def _reset(self) -> None:
         self._system.reset()
+        self._elements = _DEFAULT_ELEMENTS
         self._source.reset()
         self._modes.reset()
 
@@ -91,12 +108,27 @@ class EmulatedKeithley6221:
         yield Command(":SYSTem:PRESet", lambda _: self._reset(), takes=(0, 0))
         yield Command(":SYSTem:VERSion", query=lambda _: "1996.0")
         yield Command(":SYSTem:BEEPer[:IMMediate]", lambda _: None, takes=(0, 2))
-        yield Command(":TRACe:DATA", query=_no_data)
+        for header in (":TRACe:DATA", ":SENSe[1]:DATA[:LATest]", ":SENSe[1]:DATA:FRESh"):
+            yield Command(header, query=_no_data)
+        yield Command(":TRACe:POINts:ACTual", query=lambda _: "0")
+        yield Command(
+            ":FORMat:ELEMents",
+            self._write_elements,
+            lambda _: ",".join(self._elements),
+            takes=(1, len(ELEMENTS)),
+        )
+        # Nothing is at the other end of the serial port: what is sent is lost, nothing comes back.
+        yield Command(":SYSTem:COMMunicate:SERial:SEND", _lost)
+        yield Command(":SYSTem:COMMunicate:SERial:ENTer", query=lambda _: "")
         yield Command("*OPT", query=lambda _: "0")
 
 
 def _ignored_trigger() -> None:
     raise ScpiError(-211)
+
+
+def _lost(parameters: Parameters) -> None:
+    parameters.string()
 
 
 def _no_data(_: Parameters) -> str:
@@ -120,7 +152,9 @@ def _declared() -> Iterator[Number | Flag | Choice | Text]:
     yield Number(":TRACe:POINts", "POIN", 100.0, 1.0, 1e6, whole=True, kept=True)
     yield Choice(":TRACe:FEED", "FEED", "SENS", ("SENSe", "SENSe1", "CALCulate1"), kept=True)
     yield Choice(":TRACe:FEED:CONTrol", "CONT", "NEV", ("NEVer", "NEXT"), kept=True)
-    yield Choice(":FORMat:ELEMents", "ELEM", "READ", ("READing",))
+    registers = ("ASCii", "HEXadecimal", "OCTal", "BINary")
+    yield Choice(":FORMat:SREGister", "SREG", "ASC", registers)
+    yield Flag(":SYSTem:BEEPer:STATe", "BEEP", True, kept=True)
     yield Choice(":FORMat[:DATA]", "FORM", "ASC", ("ASCii",))
     yield Flag(":DISPlay:ENABle", "DISPLAY", True)
     yield Text(":DISPlay[:WINDow[1]]:TEXT[:DATA]", "TEXT", "")

@@ -107,6 +107,7 @@ class EmulatedKeithleyDaq6510(ScannerFrame):
         for function in FUNCTIONS:
             header = f":MEASure:{function.header}"
             yield Command(header, query=partial(self._measure, function), asks=(0, 15))
+        yield Command(":TRACe:TRIGger", self._trigger, takes=(0, 1))
         yield Command(":INITiate[:IMMediate]", lambda _: self._initiate(), takes=(0, 0))
         yield Command(":ABORt", lambda _: self._scanner.abort(), takes=(0, 0))
         yield Command(":TRIGger:LOAD", self._load, takes=(1, 5))
@@ -136,11 +137,19 @@ class EmulatedKeithleyDaq6510(ScannerFrame):
 
     def _read(self, parameters: Parameters) -> Reply:
         """``READ?``: readings as the count says; the newest is answered."""
+        buffer = self._buffers[self._trigger_into(parameters)]
+        return self._buffers.last(buffer, parameters)
+
+    def _trigger(self, parameters: Parameters) -> None:
+        self._trigger_into(parameters)
+
+    def _trigger_into(self, parameters: Parameters) -> str:
+        """``TRACe:TRIGger``: readings as the count says; the name of the buffer they went to."""
         name = parameters.string() if len(parameters) else "defbuffer1"
-        buffer = self._buffers[name]
+        self._buffers[name]  # none of this name is an error before anything is measured
         for _ in range(self._senses.count):
             self._take(name)
-        return self._buffers.last(buffer, parameters)
+        return name
 
     def _measure(self, function: Function, parameters: Parameters) -> Reply:
         self._senses.select(function)

@@ -73,10 +73,11 @@ class ChannelSettings:
 
     def _query(self, index: int, parameters: Parameters) -> Reply:
         words = tuple(parameters.rest())
-        numbers = self._targets()
         if words and words[-1].startswith("("):
             numbers = self._channels(words[-1])
             words = words[:-1]
+        else:
+            numbers = self._targets()
         if not numbers:
             raise ScpiError(-109)
         answers = []

@@ -24,6 +24,7 @@ __all__ = ["N_SLOTS", "SwitchMainframe"]
 N_SLOTS = 6
 _CARD_FIRMWARE = "01.40a"
 _INTERLOCKS_ENGAGED = 3.0
+_DIGITS = 10  # of printed numbers: manuals, format.asciiprecision
 _PATTERN_CATALOG = r"""
 local list = channel.pattern.list
 getmetatable(channel.pattern).Objects.catalog = function()
@@ -66,7 +67,7 @@ class SwitchMainframe:
         status = Status()
         for name, bit in (("measurement", 0), ("system", 1), ("questionable", 3), ("operation", 7)):
             status.add(name, bit, _SYSTEM_BITS)
-        self._engine = TspEngine(identity.idn, status)
+        self._engine = TspEngine(identity.idn, status, _DIGITS)
         screens = {"MAIN": 0.0, "USER": 1.0}
         self._system = SystemTables(self._engine, identity, clock, screens)
         slots = [self._slot(slot) for slot in range(1, N_SLOTS + 1)]

@@ -19,6 +19,7 @@ from drivers.instruments.base import ask
 from drivers.transport.interface import Transport
 from hil.bench.reaching import Reached
 from hil.errors import ConfigurationError, HilError, InstrumentError
+from hil.interruption import deferred_signals
 
 __all__ = ["make_all_safe"]
 
@@ -31,6 +32,8 @@ def make_all_safe(
     """Board and sources first, then switches, which move where nothing is driven, then meters.
 
     An instrument is asked who it is; another kind than the bench file names is left alone.
+    Whatever fails, the next one is attempted, and requests to stop wait until all were: what
+    ``report`` raises is raised in the end.
 
     Args:
         config: the bench file.
@@ -41,18 +44,31 @@ def make_all_safe(
         Names of the instruments that may not be safe.
     """
     failed: list[str] = []
-    for name in _in_order(config):
-        instrument = config.instruments[name]
-        where = f"{name} ({instrument.model} at {instrument.address})"
-        try:
-            with _session(reached, name, instrument) as session:
-                done = _made_safe(config, name, session, reached)
-        except HilError as error:
-            failed.append(name)
-            report(Finding(where, False, error.message))
-        else:
-            report(Finding(where, True, done))
+    untold: list[Exception] = []
+    with deferred_signals():
+        for name in _in_order(config):
+            finding = _attempt(config, name, reached)
+            if not finding.ok:
+                failed.append(name)
+            try:
+                report(finding)
+            except Exception as error:  # a reader that went away is no reason to stop here
+                untold.append(error)
+    if untold:
+        raise untold[0]
     return failed
+
+
+def _attempt(config: BenchConfig, name: str, reached: Reached) -> Finding:
+    instrument = config.instruments[name]
+    where = f"{name} ({instrument.model} at {instrument.address})"
+    try:
+        with _session(reached, name, instrument) as session:
+            return Finding(where, True, _made_safe(config, name, session, reached))
+    except HilError as error:
+        return Finding(where, False, error.message)
+    except Exception as error:  # a fault of ours must not keep the others energised either
+        return Finding(where, False, f"{type(error).__name__}: {error}")
 
 
 def _in_order(config: BenchConfig) -> list[str]:
@@ -74,7 +90,7 @@ def _session(reached: Reached, name: str, instrument: InstrumentConfig) -> Itera
     try:
         yield session
     finally:
-        with contextlib.suppress(HilError):
+        with contextlib.suppress(Exception):
             session.close()
 
 

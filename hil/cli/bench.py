@@ -97,7 +97,7 @@ def check(bench: BenchFile, emulated: Emulated = False, energise: Energise = Fal
 
 def safe(bench: BenchFile, emulated: Emulated = False) -> None:
     """Bring every instrument to its safe state: levels 0, outputs off, switches in idle mode."""
-    with reported():
+    with reported("asked to stop; every instrument had been attempted by then, see above"):
         from hil.bench import reaching
         from hil.bench.safing import make_all_safe
         from hil.errors import TransportError

@@ -78,6 +78,12 @@ def instrument(
             help="Of errors and noise as the data sheet has them; an ideal instrument if omitted.",
         ),
     ] = None,
+    serial: Annotated[
+        str | None,
+        typer.Option(
+            "--serial", metavar="TEXT", help="Serial number; two of one kind need different ones."
+        ),
+    ] = None,
 ) -> None:
     """Serve one emulated instrument, to one client after another, until SIGTERM or Ctrl-C."""
     with reported():
@@ -90,4 +96,5 @@ def instrument(
             load_ohms=load_ohms,
             channel_volts=None if channel_volts is None else channel_voltages(channel_volts),
             seed=seed,
+            serial=serial,
         )

@@ -87,7 +87,7 @@ def mismatch(
     """
     from hil.cli.study_progress import make_study_listener
 
-    with reported():
+    with reported("broken off; what the folder of the study holds stays as it is"):
         from hil.composition import resolve
         from hil.errors import UsageError
         from hil.study.figure import check_format

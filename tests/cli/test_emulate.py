@@ -79,6 +79,20 @@ def test_a_pseudo_terminal_is_a_serial_port() -> None:
         assert process.wait(timeout=30) == 0
 
 
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="a closed terminal tells on POSIX only")
+def test_a_closed_terminal_ends_it_too() -> None:
+    with served("keithley707b", "--serial", "0042") as (at, process):
+        assert ask(int(at.split("::")[2]), "*IDN?").split(", ")[2] == "0042"
+        process.send_signal(signal.SIGHUP)
+        assert process.wait(timeout=30) == 0
+
+
+@pytest.mark.parametrize("model", [model for model in MODELS if model != "shboard"])
+def test_serial_numbers_can_be_told_apart(model: str) -> None:
+    instrument = emulate(model, ResistorWorld(), serial="77")
+    assert instrument.receive(b"*IDN?\n").split(b",")[2].strip() == b"77"
+
+
 def test_a_scanner_sees_the_voltages_named() -> None:
     options = ("--channel-volts", "101=0.01,102=-0.5", "--channel-volts", "110=2")
     with served("daq6510", *options) as (at, _):
@@ -96,6 +110,8 @@ def test_a_scanner_sees_the_voltages_named() -> None:
         (["daq6510", "--channel-volts", "101"], "--channel-volts takes"),
         (["daq6510", "--channel-volts", "101=nan"], "--channel-volts takes"),
         (["daq6510", "--channel-volts", "101=1", "--load-ohms", "5"], "not both"),
+        (["keithley2400", "--serial", "1,2"], "letters and digits only"),
+        (["shboard", "--serial", "12"], "has one of its own"),
     ],
 )
 def test_refusals(arguments: list[str], says: str) -> None:

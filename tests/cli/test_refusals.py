@@ -150,6 +150,22 @@ def test_resume_changes_the_options_of_the_run_itself(finished: Path) -> None:
     assert "batch_size" not in said  # the rest is the run's own, not the default experiment's
 
 
+def test_nothing_to_resume_is_no_reason_to_begin_another_run(tmp_path: Path) -> None:
+    words = ["there is no run to go on with", "--preset"]
+    refused("train", "--resume", "--out", str(tmp_path / "run"), words=words)
+    named = (
+        "train",
+        "--preset",
+        "xor",
+        "--epochs",
+        "1",
+        "--resume",
+        "--out",
+        str(tmp_path / "run"),
+    )
+    assert hil(*named).exit_code == 0
+
+
 def test_only_one_process_trains_into_a_folder(crashed: Path) -> None:
     with filelock.FileLock(crashed / ".lock"):
         refused("train", "--resume", "--out", str(crashed), words=["another process"])

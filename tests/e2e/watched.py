@@ -62,12 +62,14 @@ class Lab:
         n_exchanges: so far.
         marked: events before something that a test is interested in.
         sent: instrument and message of each exchange.
+        addresses: of instruments, where a test says them.
     """
 
     interfere: Interfere | None = None
     n_exchanges: int = 0
     marked: int = 0
     sent: list[tuple[str, bytes]] = field(default_factory=list)
+    addresses: dict[str, str] = field(default_factory=dict)
     _bench: EmulatedBench | None = None
 
     @property

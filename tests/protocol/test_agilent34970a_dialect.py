@@ -238,3 +238,31 @@ def test_a_plain_pyvisa_session() -> None:
         assert session.query("SYSTEM:ERROR?") == NONE
         session.close()
     manager.close()
+
+
+def test_a_channel_list_needs_no_scan_list(bench: Bench) -> None:
+    assert bench.ask("ROUT:SCAN?") == "#13(@)"
+    assert bench.numbers("VOLT:NPLC? (@101)") == [1.0]
+    bench.ask("VOLT:NPLC?")
+    assert bench.ask("SYST:ERR?").startswith("+113")
+
+
+def test_limits_show_in_readings(bench: Bench) -> None:
+    bench.ask("CONF:VOLT:DC (@101,102,103);:FORM:READ:ALAR ON")
+    bench.ask("CALC:LIM:LOW 0,(@102);:CALC:LIM:LOW:STAT ON,(@102)")
+    bench.ask("CALC:LIM:UPP 2,(@101,103);:CALC:LIM:UPP:STAT ON,(@101,103)")
+    assert bench.numbers("READ?")[1::2] == [0, 1, 2]
+    assert bench.numbers("CALC:LIM:UPP? (@102,103)") == [1e15, 2]
+    assert bench.ask("SYST:ERR?") == NONE
+
+
+def test_when_the_extremes_were(bench: Bench) -> None:
+    bench.ask("ROUT:SCAN (@101,102);:FORM:READ:TIME ON;TIME:TYPE ABS;:INIT")
+    first = bench.ask("FETC?").split(",")[1:7]
+    assert bench.ask("CALC:AVER:MIN:TIME? (@101)").split(",") == first
+
+
+def test_settings_that_other_clients_send(bench: Bench) -> None:
+    bench.ask("VOLT:AC:BAND 200,(@101);:UNIT:TEMP F,(@101);:ROUT:CHAN:FWIR ON,(@101);*PSC 0")
+    assert bench.numbers("VOLT:AC:BAND? (@101)") == [200]
+    assert bench.ask("UNIT:TEMP? (@101);:ROUT:CHAN:FWIR? (@101);*PSC?") == "F;1;0"

@@ -272,3 +272,10 @@ def test_errors_repeat_and_noise_does_not() -> None:
     readings = np.array(bench.numbers("TRAC:DATA? 1,400"))
     assert readings.std() == pytest.approx(4e-6, rel=0.2)
     assert abs(readings.mean() - 0.01) > 1e-6
+
+
+def test_triggering_into_a_buffer(bench: Bench) -> None:
+    bench.ask('TRAC:MAKE "mine", 100;:SENS:COUN 3;:ROUT:CLOS (@101);:TRAC:TRIG "mine"')
+    assert bench.ask('TRAC:ACT? "mine";:TRAC:ACT?') == "3;0"
+    bench.ask('TRAC:TRIG "nobody\'s"')
+    assert bench.ask("SYST:ERR?") != NONE

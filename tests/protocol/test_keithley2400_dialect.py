@@ -232,3 +232,20 @@ def test_a_run_that_is_refused_halfway_leaves_the_instrument_idle(bench: Bench24
     assert bench.ask(":SYST:ERR?").startswith("+802")
     assert int(bench.ask(":STAT:OPER:COND?")) == 1 << 10
     assert bench.stance == Open()
+
+
+def test_where_both_roots_may_be_left_out_sense_is_meant(bench: Bench2400) -> None:
+    bench.ask(':FUNC:CONC 0;:FUNC "VOLT"')
+    assert bench.ask(":SENS:FUNC?;:SOUR:FUNC?") == '"VOLT:DC";VOLT'
+    bench.ask("VOLTAGE:PROTECTION 5;:CURRENT:PROTECTION 1e-3")
+    assert bench.numbers(":SENS:VOLT:PROT?") == [5]
+    assert bench.numbers(":SENS:CURR:PROT?") == [1e-3]
+    assert bench.numbers(":SOUR:VOLT:PROT?") == [210]
+    assert bench.ask(":SYST:ERR?") == NONE
+
+
+def test_the_clock_of_time_stamps(bench: Bench2400) -> None:
+    bench.ask(":SYST:TIME:RES;:OUTP ON")
+    assert bench.numbers(":SYST:TIME?") == [0]
+    stamp = bench.numbers(":FORM:ELEM TIME;:READ?")[0]
+    assert bench.numbers(":SYST:TIME?")[0] == pytest.approx(stamp)

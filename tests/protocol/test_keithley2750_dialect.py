@@ -205,3 +205,43 @@ def test_the_meter_strays_within_the_data_sheet() -> None:
         errors.append(bench.numbers("READ?")[0] - 2.5)
     limit = 30e-6 * 2.5 + 5e-6 * 10
     assert limit / 4 < np.abs(errors).max() < limit + 5 * 4e-6
+
+
+def test_letters_stand_behind_numbers_only_among_units(bench: Bench) -> None:
+    bench.ask(":ROUT:CLOS (@101)")
+    assert bench.ask("READ?").endswith("SECS,+00000RDNG#")
+    bench.ask("FORM:ELEM READ,TST,CHAN,RNUM")
+    assert [float(field) for field in bench.ask("READ?").split(",")][2:] == [1, 101]
+
+
+def test_a_scanning_logger_counts_on_the_notify_bit(bench: Bench) -> None:
+    bench.ask("ROUT:SCAN (@101:103);:ROUT:SCAN:LSEL INT;:TRIG:COUN 2;:SAMP:COUN 3")
+    bench.ask("TRAC:CLE;POIN 6;NOTify 5;FEED SENS;FEED:CONT NEXT")
+    bench.ask("STAT:PRES;*CLS;:STAT:MEAS:ENAB 64;*SRE 1;:FORM:ELEM READ")
+    assert bench.ask("*STB?") == "0"
+    bench.ask("INIT")
+    assert bench.ask("*STB?;:TRAC:NOT?;POIN:ACT?") == "65;5;6"
+    full = 1 << 5 | 1 << 6 | 1 << 7 | 1 << 8 | 1 << 9 | 1 << 12 | 1 << 13
+    assert int(bench.ask("STAT:MEAS?")) == full
+    assert bench.numbers("TRAC:DATA?") == pytest.approx(2 * [0.01, -0.5, 2.5])
+    assert bench.numbers("TRAC:DATA:SEL? 4,2") == pytest.approx([-0.5, 2.5])
+    for wrong in ("TRAC:NOT 6", "TRAC:DATA:SEL? 6,1", "TRAC:DATA:SEL? 4,3"):
+        bench.ask(wrong)
+        assert bench.ask("SYST:ERR?").startswith("-222")
+
+
+def test_continuous_initiation_measures_whenever_somebody_looks(bench: Bench) -> None:
+    bench.ask("ROUT:SCAN (@101,102);:ROUT:SCAN:LSEL INT;:SAMP:COUN 2;:FORM:ELEM READ")
+    bench.ask("TRAC:POIN 3;FEED SENS;FEED:CONT ALW;:TRIG:COUN INF;:INIT:CONT ON")
+    assert bench.ask("TRAC:FEED:CONT?;:TRIG:COUN?") == "ALW;9.9E37"
+    assert bench.ask("TRAC:NEXT?") == "2"
+    assert bench.ask("TRAC:NEXT?") == "1"  # it wraps around, and the oldest give way
+    assert bench.numbers("FETC?") == pytest.approx([0.01, -0.5])
+    bench.ask("INIT:CONT OFF")
+    assert bench.numbers("TRAC:DATA?") == pytest.approx([-0.5, 0.01, -0.5])
+    assert bench.ask("SYST:ERR?") == NONE
+
+
+def test_configure_asked(bench: Bench) -> None:
+    bench.ask("CONF:VOLT:AC")
+    assert bench.ask("CONF?") == '"VOLT:AC"'

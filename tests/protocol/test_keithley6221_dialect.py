@@ -137,3 +137,24 @@ def test_the_source_strays_within_the_data_sheet() -> None:
         bench.ask(":SOUR:CURR:RANG 1e-4;:SOUR:CURR 1e-4;:OUTP ON")
         errors.append(bench.world.reading(bench.instrument.channel).amps - 1e-4)
     assert 50e-9 < np.abs(errors).max() < 0.0005 * 1e-4 + 100e-9 + 5 * 4e-9
+
+
+def test_elements_of_readings(bench: Bench) -> None:
+    assert bench.ask("FORM:ELEM?") == "READ,TST"
+    bench.ask("FORM:ELEM SOUR,READ,RNUM")
+    assert bench.ask("FORM:ELEM?") == "READ,RNUM,SOUR"
+    assert bench.ask("FORM:ELEM ALL;ELEM?") == "READ,TST,UNIT,RNUM,SOUR,COMP,AVOL"
+    assert bench.ask("FORM:ELEM DEF;ELEM?;:TRAC:POIN:ACT?") == "READ,TST;0"
+
+
+@pytest.mark.parametrize(
+    ("kind", "answer"), [("ASC", "128"), ("BIN", "#B10000000"), ("HEX", "#H80"), ("OCT", "#Q200")]
+)
+def test_registers_in_other_notations(bench: Bench, kind: str, answer: str) -> None:
+    assert bench.ask(f"FORM:SREG {kind};*ESR?") == answer
+
+
+def test_nobody_at_the_serial_port(bench: Bench) -> None:
+    bench.ask('SYST:COMM:SER:SEND "VOLT:NPLC 1"')
+    assert bench.ask("SYST:COMM:SER:ENT?;:SOUR:DELT:NVPR?") == ";0"
+    assert bench.ask("SYST:BEEP:STAT OFF;STAT?;:SYST:ERR?") == f"0;{NONE}"

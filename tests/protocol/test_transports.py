@@ -204,6 +204,7 @@ def test_a_lost_connection_is_a_transport_error() -> None:
         (lambda: VisaTransport("nonsense"), "Check the address"),
         (lambda: VisaTransport("TCPIP::127.0.0.1::1::SOCKET", "/no/such@ivi"), "VISA library"),
         (lambda: SerialTransport("/dev/no such port"), "Check the name of the port"),
+        (lambda: SerialTransport("hwgrep://("), "Check the name of the port"),
     ],
 )
 def test_what_cannot_be_opened_is_one_message_with_a_remedy(

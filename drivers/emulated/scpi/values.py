@@ -18,6 +18,7 @@ __all__ = [
     "number",
     "quoted",
     "short_form",
+    "spelled_register",
     "string",
 ]
 
@@ -163,3 +164,10 @@ def channels(text: str) -> list[int]:
 def channel_list(numbers: list[int]) -> str:
     """Numbers as ``(@101,103)``."""
     return f"(@{','.join(map(str, numbers))})"
+
+
+def spelled_register(value: int, kind: str) -> str:
+    """A status register as ``FORMat:SREGister`` wants it: ``HEX``, ``OCT``, ``BIN`` or decimal."""
+    return {"HEX": f"#H{value:X}", "OCT": f"#Q{value:o}", "BIN": f"#B{value:b}"}.get(
+        kind, str(value)
+    )

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 from drivers.emulated.serving.interface import Server
+from hil.interruption import polite_signals
 
 __all__ = ["running", "serve_until_signal"]
 
@@ -29,7 +30,7 @@ def running(*servers: Server) -> Iterator[None]:
 
 
 def serve_until_signal(servers: Sequence[Server], ready: Callable[[], None]) -> None:
-    """Serve until SIGTERM or SIGINT, then stop and return; for the main thread.
+    """Serve until SIGTERM, SIGINT or SIGHUP, then stop and return; for the main thread.
 
     Args:
         servers: all are served at once.
@@ -40,7 +41,7 @@ def serve_until_signal(servers: Sequence[Server], ready: Callable[[], None]) -> 
     def end(number: int, frame: FrameType | None) -> None:
         told.set()
 
-    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGINT)}
+    before = {number: signal.signal(number, end) for number in polite_signals()}
     try:
         with running(*servers):
             ready()

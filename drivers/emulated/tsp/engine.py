@@ -25,6 +25,7 @@ class TspEngine:
     Args:
         identity: the answer to ``*IDN?``.
         status: registers; takes note of the errors.
+        digits: significant digits of printed numbers until a script chooses others.
 
     Attributes:
         errors: the error queue.
@@ -35,11 +36,11 @@ class TspEngine:
         on_trigger: ``*TRG``.
     """
 
-    def __init__(self, identity: str, status: Status) -> None:
+    def __init__(self, identity: str, status: Status, digits: int = 6) -> None:
         self.errors = ErrorQueue(status.note_error)
         self.status = status
         self._output = bytearray()
-        self.printer = Printer(self._write)
+        self.printer = Printer(self._write, digits)
         self._sandbox = Sandbox(self.errors.put, self.printer.print_values)
         self._scripts = Scripts(self._sandbox, self.printer.print_values)
         self._loader = Loader(self._scripts, self._sandbox)

@@ -1,6 +1,7 @@
 """How a TSP instrument writes values: ``format.*``, ``print``, ``printnumber``, ``printbuffer``.
 
-Source: Series 2600B Reference Manual, 2600BS-901-01 Rev. F, section 9 (format, printbuffer).
+Sources: Series 2600B Reference Manual, 2600BS-901-01 Rev. F, section 9 (format, printbuffer);
+Models 707B and 708B Reference Manual, 707B-901-01 Rev. B, 7-89: ten digits there, not six.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from drivers.emulated.tsp.errors import TspError
@@ -16,7 +18,6 @@ from drivers.emulated.tsp.objects import TspTable, number
 __all__ = ["Printer"]
 
 _ASCII, _REAL32, _REAL64 = 1, 2, 3
-_DEFAULT_DIGITS = 6
 _LITTLE = 1
 _MOST_DIGITS = 16
 
@@ -26,9 +27,10 @@ class Printer:
 
     Args:
         write: takes the bytes of replies, and says whether there was room for them.
+        digits: significant digits of a number until a script chooses others.
     """
 
-    def __init__(self, write: Callable[[bytes], bool]) -> None:
+    def __init__(self, write: Callable[[bytes], bool], digits: int = 6) -> None:
         self._write = write
         self.table = TspTable()
         self.table.constants({"ASCII": _ASCII, "REAL32": _REAL32, "SREAL": _REAL32})
@@ -37,7 +39,7 @@ class Printer:
         self.table.constants({"SWAPPED": _LITTLE, "LITTLEENDIAN": _LITTLE})
         self.table.choice("data", _ASCII, (_ASCII, _REAL32, _REAL64))
         self.table.choice("byteorder", _LITTLE, (0, _LITTLE))
-        self.table.stored("asciiprecision", _DEFAULT_DIGITS, _precision)
+        self.table.stored("asciiprecision", digits, partial(_precision, digits))
 
     def spelled(self, value: float | str) -> str:
         """One value as text."""
@@ -92,8 +94,8 @@ def _entries(column: Any) -> Sequence[float | str]:
     raise TspError(-104)
 
 
-def _precision(value: Any) -> float:
+def _precision(default: int, value: Any) -> float:
     digits = number(value)
     if not 0 <= digits <= _MOST_DIGITS:
         raise TspError(1101 if digits > 0 else 1102)
-    return digits or _DEFAULT_DIGITS
+    return digits or default

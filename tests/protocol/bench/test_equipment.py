@@ -30,18 +30,21 @@ class Lab:
 
     def __init__(self, config: BenchConfig) -> None:
         self.world = ResistorWorld(1e4)
-        self.instruments = {name: self._built(entry) for name, entry in config.instruments.items()}
+        self.instruments = {
+            name: self._built(entry, f"{number + 4_100_001}")
+            for number, (name, entry) in enumerate(config.instruments.items())
+        }
         self.sessions: dict[str, Recorded] = {}
         self.unreachable: set[str] = set()
 
-    def _built(self, entry: InstrumentConfig) -> EmulatedInstrument:
+    def _built(self, entry: InstrumentConfig, serial: str) -> EmulatedInstrument:
         match entry.model:
             case "keithley2600b":
-                return EmulatedKeithley2600B(self.world)
+                return EmulatedKeithley2600B(self.world, serial=serial)
             case "keithley3706a":
-                return EmulatedKeithley3706A(self.world)
+                return EmulatedKeithley3706A(self.world, serial=serial)
             case "keithley707b":
-                return EmulatedKeithley707B(self.world)
+                return EmulatedKeithley707B(self.world, serial=serial)
             case "shboard":
                 return ShBoard(ToyHardware(), lambda: 0.0)
             case _:

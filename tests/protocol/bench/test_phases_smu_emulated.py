@@ -54,9 +54,9 @@ class Lab:
         # Not what a file may say, where nodes have to stay within the range of the meter.
         self.config = config.model_copy(update={"phases": config.phases.model_copy(update=phases)})
         self.world = CircuitWorld(Circuit(ELEMENTS))
-        self.inputs = EmulatedKeithley2600B(self.world, name="in1")
-        self.output = EmulatedKeithley2600B(self.world, name="out1")
-        self.access = EmulatedKeithley2600B(self.world, name="access")
+        self.inputs = EmulatedKeithley2600B(self.world, serial="4100001", name="in1")
+        self.output = EmulatedKeithley2600B(self.world, serial="4100002", name="out1")
+        self.access = EmulatedKeithley2600B(self.world, serial="4100003", name="access")
         self.meter = EmulatedKeithleyDaq6510(self.world)
         wires = [
             (self.inputs.channels["a"], "x0"),

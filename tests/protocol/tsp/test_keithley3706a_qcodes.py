@@ -22,7 +22,7 @@ def switch() -> Iterator[Keithley3706A]:
     with served(instrument) as address:
         driver = Keithley3706A("switch", address, visalib="@py", timeout=5)
         yield driver
-        assert driver.ask("errorqueue.next()").startswith("0.00000e+00")
+        assert driver.ask("errorqueue.next()").startswith("0.000000000e+00")
         driver.close()
 
 

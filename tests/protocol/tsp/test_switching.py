@@ -36,12 +36,12 @@ def test_identity(matrix: EmulatedKeithley707B, switch: EmulatedKeithley3706A) -
     assert ask(switch, "localnode.model, slot[2].idn, slot[6].rows.matrix, slot[7]") == [
         "3706A",
         "3730,6x16 High Density Matrix,01.40a,1200002",
-        "6.00000e+00",
+        "6.000000000e+00",
         "nil",
     ]
     assert ask(matrix, "slot[1].rows.matrix, slot[1].columns.matrix") == [
-        "8.00000e+00",
-        "1.20000e+01",
+        "8.000000000e+00",
+        "1.200000000e+01",
     ]
 
 
@@ -87,7 +87,7 @@ def test_numbers_are_taken_for_names(switch: EmulatedKeithley3706A) -> None:
     say(switch, "channel.close(1105)")
     assert ask(switch, "channel.getclose(1105), tonumber(channel.getstate(1105))") == [
         "1105",
-        "1.00000e+00",
+        "1.000000000e+00",
     ]
 
 
@@ -247,7 +247,7 @@ def test_hot_switching_is_counted() -> None:
 def test_reset_opens_everything_and_restores_the_rule(matrix: EmulatedKeithley707B) -> None:
     say(matrix, "channel.connectrule = channel.OFF channel.close('6H12')", "*RST")
     assert closed(matrix) == "nil"
-    assert ask(matrix, "channel.connectrule") == ["1.00000e+00"]
+    assert ask(matrix, "channel.connectrule") == ["1.000000000e+00"]
 
 
 NAMES = st.sampled_from(
@@ -282,3 +282,7 @@ def test_what_is_closed_is_what_sets_say(calls: list[tuple[str, list[str]]]) -> 
         expected = expected - set(names) if call == "open" else expected | set(names)
         assert WATCHED.closed == (CHANGES or [frozenset()])[-1] == expected
     assert errors(WATCHED) == []
+
+
+def test_numbers_have_ten_digits(matrix: EmulatedKeithley707B) -> None:
+    assert ask(matrix, "format.asciiprecision, 1/3") == ["1.000000000e+01", "3.333333333e-01"]

@@ -65,7 +65,7 @@ def test_switch(manager: DeviceManager) -> None:
         # A query first: when it is answered, what was written before has been done.
         assert switch.commands.channel.getclose("allslots") == "1101;1203"
         assert instrument.closed == {"1101", "1203"}
-        assert switch.commands.slot[1].rows.matrix == "6.00000e+00"
+        assert switch.commands.slot[1].rows.matrix == "6.000000000e+00"
         switch.commands.channel.open("allslots")
         assert switch.get_errors()[1] == ()
         assert instrument.closed == frozenset()
