@@ -52,6 +52,12 @@ def parsed(text: str, source: str) -> dict[str, Any]:
         return tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ConfigurationError(f"{source} is not valid TOML: {error}", source=source) from error
+    except ValueError as error:  # Python's limit of the digits of a number
+        raise ConfigurationError(
+            f"{source} has a whole number of several thousand digits, which nothing here takes: "
+            "look for it, perhaps a figure that was pasted twice, and correct it",
+            source=source,
+        ) from error
 
 
 def keys_of(values: Any, location: tuple[int | str, ...]) -> list[str]:
@@ -84,7 +90,17 @@ def explain(source: str, values: dict[str, Any], error: ValidationError, whole: 
         if problem["type"] == "extra_forbidden":
             text = "there is no such key"
         given = problem.get("input")
-        shown = "" if isinstance(given, dict) or problem["type"] == "missing" else f" ({given!r})"
+        shown = (
+            "" if isinstance(given, dict) or problem["type"] == "missing" else f" ({_shown(given)})"
+        )
         lines.append(f"  {where}: {text}{shown}")
     lines.append("See `hil config schema` for every key, its unit and range.")
     return "\n".join(lines)
+
+
+def _shown(given: Any) -> str:
+    """A value as a message can show it; Python writes no number of very many digits."""
+    try:
+        return repr(given)
+    except ValueError:
+        return "a number of very many digits"

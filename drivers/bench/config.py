@@ -7,13 +7,15 @@ are ``a<k>.r<i>`` and ``a<k>.c<j>``. ``first:last`` is a range, see :mod:`driver
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from drivers.bench.names import expanded, line_names
+from drivers.bench.names import expanded_all, line_names
 from drivers.bench.network import NetworkConfig
-from hil.model import Model, NotNegative, Positive
+from drivers.bench.tables import Table
+from hil.model import NotNegative, Positive
 
 __all__ = [
     "BUSES",
@@ -27,12 +29,22 @@ __all__ = [
     "SmuPhasesConfig",
 ]
 
+
+def _word(value: str) -> str:
+    """A text without spaces around it."""
+    word = value.strip()
+    if not word:
+        raise ValueError("it is empty: give it, or leave the key out if that is allowed")
+    return word
+
+
 SourceModel: TypeAlias = Literal[
     "keithley2400", "keithley2450", "keithley2600b", "keysightb2900", "keithley6221"
 ]
 SwitchModel: TypeAlias = Literal["keithley707b", "keithley3706a", "keithley2750"]
 MeterModel: TypeAlias = Literal["daq6510", "agilent34970a", "keithley2750"]
 Names: TypeAlias = tuple[str, ...]
+_Word: TypeAlias = Annotated[str, AfterValidator(_word)]
 
 BUSES = ("high", "low", "ground", "soft", "third", "two_thirds", "work")
 """What a line can be joined to."""
@@ -43,27 +55,26 @@ _OPTIONAL_BUSES = ("soft", "third", "two_thirds", "work")
 def _names(value: Any) -> Any:
     """A text of names and ranges, or a list of such texts."""
     if isinstance(value, str):
-        return expanded(value)
+        return expanded_all([value])
     if isinstance(value, list | tuple):
-        return tuple(name for text in value for name in expanded(str(text)))
+        return expanded_all(map(str, value))
     return value
 
 
-class InstrumentConfig(Model):
+class InstrumentConfig(Table):
     """One instrument: who it is and what it may do at most."""
 
     model: SourceModel | SwitchModel | MeterModel | Literal["shboard"] = Field(
         description="Which driver."
     )
-    address: str = Field(
-        min_length=1,
+    address: _Word = Field(
         description="VISA resource such as TCPIP::192.168.0.11::5025::SOCKET, or a serial port "
         "such as /dev/ttyACM0 or COM5 for a board.",
     )
     idn: str | None = Field(
         default=None, description="Regular expression in *IDN?; that of the model if omitted."
     )
-    serial: str | None = Field(default=None, description="Serial number; any if omitted.")
+    serial: _Word | None = Field(default=None, description="Serial number; any if omitted.")
     visa_library: str = Field(default="@py", description="pyvisa's backend.")
     timeout_seconds: Annotated[float, Field(gt=0, le=3600)] = Field(
         default=5.0, description="For a reply."
@@ -87,8 +98,27 @@ class InstrumentConfig(Model):
     )
     high_impedance: bool = Field(default=True, description="Of a voltmeter: above 10 GOhm.")
 
+    @field_validator("idn")
+    @classmethod
+    def _is_pattern(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        if not value.strip():
+            raise ValueError(
+                "an empty expression is found in whatever any instrument answers: leave idn out "
+                "for that of the model, or give a part of the reply to *IDN?"
+            )
+        try:
+            re.compile(value, re.IGNORECASE)
+        except (re.error, OverflowError, RecursionError) as error:
+            raise ValueError(
+                f"{value!r} is no regular expression ({error}): put a backslash before characters "
+                "that stand for themselves, or leave idn out for that of the model"
+            ) from error
+        return value
 
-class EnvelopeConfig(Model):
+
+class EnvelopeConfig(Table):
     """What a device may ever see; everything else follows from it and is refused before I/O."""
 
     read_volts: Positive = Field(
@@ -103,7 +133,7 @@ class EnvelopeConfig(Model):
     program_amps: Positive = Field(description="Out of one source while programming.")
 
 
-class SmuPhasesConfig(Model):
+class SmuPhasesConfig(Table):
     """Wiring (a): a source an input line, a current source an output, a scanning voltmeter."""
 
     kind: Literal["smu"] = "smu"
@@ -133,7 +163,7 @@ class SmuPhasesConfig(Model):
         return _names(value)
 
 
-class BoardPhasesConfig(Model):
+class BoardPhasesConfig(Table):
     """Wiring (b): a sample-and-hold board runs the phases and applies the pulses."""
 
     kind: Literal["board"] = "board"
@@ -154,7 +184,7 @@ class BoardPhasesConfig(Model):
     noise_volts: NotNegative = Field(description="Rms noise of one voltage held and read.")
 
 
-class AccessConfig(Model):
+class AccessConfig(Table):
     """Sources that reach single devices through the matrix, and how one is read."""
 
     high: str = Field(description="Source channel of the row of a device.")
@@ -171,7 +201,7 @@ class AccessConfig(Model):
     )
 
 
-class ProgrammingConfig(Model):
+class ProgrammingConfig(Table):
     """Pulses."""
 
     scheme: Literal["half", "third", "gate"] = Field(
@@ -192,7 +222,7 @@ class ProgrammingConfig(Model):
     )
 
 
-class MatrixBlockConfig(Model):
+class MatrixBlockConfig(Table):
     """Some lines and their crosspoints, in the same order: one card, say."""
 
     instrument: str = Field(description="Switching mainframe.")
@@ -226,7 +256,7 @@ class MatrixBlockConfig(Model):
         return self
 
 
-class BenchConfig(Model):
+class BenchConfig(Table):
     """A bench, complete."""
 
     kind: Literal["bench"] = "bench"

@@ -16,6 +16,7 @@ from drivers.bench.consistency_names import (
     source_channels,
     split_channel,
 )
+from drivers.bench.names import plain_address
 
 if TYPE_CHECKING:
     from drivers.bench.config import AccessConfig, BenchConfig, SmuPhasesConfig
@@ -155,8 +156,7 @@ def _twice(config: BenchConfig) -> Iterator[str]:
     yield from repeated("crosspoint", points)
     by_address: dict[str, list[str]] = {}
     for name, instrument in config.instruments.items():
-        # Neither VISA nor host names tell capital letters from small ones.
-        by_address.setdefault(instrument.address.casefold(), []).append(name)
+        by_address.setdefault(plain_address(instrument.address), []).append(name)
     for names in by_address.values():
         if len(names) > 1:
             address = config.instruments[names[0]].address

@@ -17,9 +17,11 @@ from drivers.bench.envelope import (
     phase_drop_volts,
     with_errors,
 )
+from drivers.bench.identities import DRIVERS
 
 if TYPE_CHECKING:
     from drivers.bench.config import AccessConfig, BenchConfig, SmuPhasesConfig
+    from drivers.instruments.smu import SmuLimits
 
 __all__ = ["READ_MARGIN", "wrong_levels"]
 
@@ -32,9 +34,28 @@ _LOWER_PHASES = "lower phases.max_input_volts, phases.nudge_limit_volts or netwo
 
 def wrong_levels(config: BenchConfig) -> Iterator[str]:
     """All that is too high, in a file whose names make sense."""
+    yield from _models(config)
     yield from _phases(config)
     yield from _readings(config)
     yield from _programming(config)
+
+
+def _models(config: BenchConfig) -> Iterator[str]:
+    """Limits that no instrument of the family could reach are slips: millivolts for volts."""
+    for name, instrument in config.instruments.items():
+        largest: SmuLimits | None = getattr(DRIVERS.get(instrument.model), "largest", None)
+        if largest is None:
+            continue
+        for key, limit, most, unit in (
+            ("volts_limit", instrument.volts_limit, largest.volts, "V"),
+            ("amps_limit", instrument.amps_limit, largest.amps, "A"),
+        ):
+            if limit > most * _SLACK:
+                yield (
+                    f"instruments.{name}.{key} of {limit:.6g} {unit} is beyond what any "
+                    f"{instrument.model} can source, {most:.6g} {unit}: give it in {unit}, not in "
+                    f"m{unit}, or name the right model"
+                )
 
 
 def _phases(config: BenchConfig) -> Iterator[str]:

@@ -12,7 +12,8 @@ class Finding(NamedTuple):
 
     Attributes:
         name: what.
-        ok: whether it is as it should be; None: it was not looked at.
+        ok: whether it is as it should be; None: it was not looked at, or is a
+            remark.
         text: what was found, and a remedy if it is not.
     """
 

@@ -58,11 +58,24 @@ class PulseLedger:
         """Go on counting from ``counts`` (n_devices,); the budget is that of this session.
 
         Raises:
-            UsageError: wrong shape, not integers, or a negative count.
+            UsageError: wrong shape, not integers, a negative count, or one so large that the
+                pulses of this session could not be added to it.
         """
-        if counts.shape != self._spent.shape or counts.dtype.kind not in "iu" or counts.min() < 0:
+        if not isinstance(counts, np.ndarray) or counts.dtype.kind not in "iu":
+            kind = getattr(counts, "dtype", type(counts).__name__)
+            raise UsageError(
+                f"write counts are {self._spent.size} integers in an array; got {kind}"
+            )
+        if counts.shape != self._spent.shape or counts.min() < 0:
             raise UsageError(
                 f"write counts are {self._spent.size} integers, none negative; got {counts.dtype} "
                 f"of shape {counts.shape}"
+            )
+        most = int(np.iinfo(np.int64).max) - self._budget
+        if int(counts.max()) > most:
+            raise UsageError(
+                f"a write count of {int(counts.max())} leaves no room for the pulses of this "
+                f"session; at most {most} can be gone on from. No device gets so many: load "
+                "counts that were kept by write_counts()"
             )
         self._before = counts.astype(np.int64) - self._spent

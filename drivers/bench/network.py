@@ -8,9 +8,10 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field, model_validator
 
+from drivers.bench.tables import Table
 from hil.arrays import Floats, IntArray
 from hil.energy import ResistorEnergy
-from hil.model import Model, NotNegative, Positive
+from hil.model import NotNegative, Positive
 from hil.topology import Crossbar, Topology, layered
 
 __all__ = ["AmplifiersConfig", "NetworkConfig", "node_siemens"]
@@ -18,14 +19,14 @@ __all__ = ["AmplifiersConfig", "NetworkConfig", "node_siemens"]
 Size = Annotated[int, Field(ge=1, le=10_000)]
 
 
-class AmplifiersConfig(Model):
+class AmplifiersConfig(Table):
     """Bidirectional amplifiers of the hidden nodes (thesis 4.4.2)."""
 
     forward_gain: Positive = Field(description="Voltage gain A.")
     backward_gain: Positive = Field(description="Current gain B.")
 
 
-class NetworkConfig(Model):
+class NetworkConfig(Table):
     """A stack of crossbars, its devices and its nodes."""
 
     kind: Literal["layered"] = "layered"
@@ -55,6 +56,13 @@ class NetworkConfig(Model):
     def _consistent(self) -> NetworkConfig:
         if not self.g_min_siemens < self.g_max_siemens:
             raise ValueError("g_min_siemens must be below g_max_siemens")
+        window = self.g_max_siemens - self.g_min_siemens
+        if self.pulse_siemens > window * (1.0 + 1e-9):
+            raise ValueError(
+                f"pulse_siemens of {self.pulse_siemens:.6g} S is more than the whole window, "
+                f"g_max_siemens - g_min_siemens = {window:.6g} S: a single pulse would cross it. "
+                "Probably a slip in one of the three (uS for S?); correct it"
+            )
         if len(self.biased) not in (0, len(self.hidden) + 1):
             raise ValueError(
                 f"biased has {len(self.biased)} values for {len(self.hidden) + 1} crossbars"

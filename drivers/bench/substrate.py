@@ -19,7 +19,7 @@ from drivers.bench.phases_board import BoardPhases
 from drivers.bench.phases_smu import SmuPhases
 from drivers.bench.roles import Sleep
 from drivers.bench.shutdown import Watchdog, make_safe_after, shut_down
-from drivers.bench.verify import write_verify
+from drivers.bench.verify import checked_targets, write_verify
 from hil.arrays import Floats, IntArray
 from hil.errors import (
     ClosedError,
@@ -240,15 +240,12 @@ class _Reading(BenchSubstrate):
             ProgramError: some devices cannot be brought there.
         """
         self._check_open()
-        low, high = self.spec.window_siemens
-        target = np.asarray(target_siemens, np.float64)
-        if target.shape != (self.spec.topology.n_devices,) or not tolerance_siemens > 0.0:
+        window, n_devices = self.spec.window_siemens, self.spec.topology.n_devices
+        target = checked_targets(target_siemens, tolerance_siemens, window)
+        if target.shape != (n_devices,):
             raise UsageError(
-                f"give {self.spec.topology.n_devices} conductances, one a device, and a tolerance "
-                f"above 0 S; got an array of shape {target.shape} and {tolerance_siemens}"
+                f"give {n_devices} conductances, one a device; got an array of shape {target.shape}"
             )
-        if not np.all((target >= low) & (target <= high)):
-            raise UsageError(f"a target lies outside the window {low:.4g}..{high:.4g} S")
         # Devices that do not get there are no failure of the bench; pulses that fail are, and are
         # seen as such where they are applied.
         with self._in_use(ProgramError):
@@ -256,7 +253,7 @@ class _Reading(BenchSubstrate):
                 self.read_devices,
                 self._pulse,
                 target,
-                window_siemens=(low, high),
+                window_siemens=window,
                 pulse_siemens=self.spec.pulse_siemens,
                 tolerance_siemens=tolerance_siemens,
                 most_rounds=_MOST_ROUNDS,

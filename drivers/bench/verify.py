@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from hil.arrays import BoolArray, Floats, IntArray
 from hil.errors import ProgramError, UsageError
 
-__all__ = ["write_verify"]
+__all__ = ["checked_targets", "write_verify"]
 
 Values = NDArray[np.float64]
 
@@ -67,8 +68,12 @@ def write_verify(
             after ``most_rounds``; the others were brought there. ``evidence`` has ``devices``,
             ``readings``, all (n_devices,), and ``target``.
     """
-    target = np.array(target_siemens, np.float64)
-    _refuse(target, window_siemens, pulse_siemens, tolerance_siemens, most_rounds)
+    target = checked_targets(target_siemens, tolerance_siemens, window_siemens)
+    if not (pulse_siemens > 0.0 and most_rounds >= 1):
+        raise UsageError(
+            "write-verify needs a nominal pulse above 0 S and at least one round; got "
+            f"{pulse_siemens} and {most_rounds}"
+        )
     state = _Progress(target, pulse_siemens, tolerance_siemens)
     rechecked = False
     for _ in range(most_rounds):
@@ -87,6 +92,41 @@ def write_verify(
     if failed.size:
         raise _failure(failed, state)
     return state.readings
+
+
+def checked_targets(
+    target_siemens: Floats, tolerance_siemens: float, window_siemens: tuple[float, float]
+) -> Values:
+    """Targets of programming as an array of their own, (n_devices,).
+
+    Args:
+        target_siemens: (n_devices,) as they were given.
+        tolerance_siemens: allowed deviation from them.
+        window_siemens: (g_min, g_max) that they lie in.
+
+    Raises:
+        UsageError: not real numbers, two axes, outside the window or not finite; a tolerance that
+            is no number above 0.
+    """
+    low, high = window_siemens
+    try:
+        given = np.asarray(target_siemens)
+    except ValueError:  # rows of different lengths
+        given = np.asarray(None)
+    if given.dtype.kind not in "iuf" or given.ndim != 1:
+        raise UsageError(
+            "targets are real numbers, one conductance a device; got an array of "
+            f"{given.dtype} of shape {given.shape}"
+        )
+    target = given.astype(np.float64)
+    if not np.all((target >= low) & (target <= high)):
+        raise UsageError(
+            f"targets are one conductance a device from {low:.4g} to {high:.4g} S, the window; "
+            "correct those outside, or those that are not numbers"
+        )
+    if not isinstance(tolerance_siemens, Real) or not tolerance_siemens > 0.0:
+        raise UsageError(f"the tolerance is a number above 0 S; got {tolerance_siemens!r}")
+    return target
 
 
 @dataclass
@@ -157,26 +197,6 @@ class _Progress:
         target, counts = self.target[devices], self._last_counts[devices]
         crossed = (np.abs(counts) == 1) & (np.sign(target - siemens) == -np.sign(counts))
         self._crossings[devices] = np.where(crossed, self._crossings[devices] + 1, 0)
-
-
-def _refuse(
-    target: Values,
-    window_siemens: tuple[float, float],
-    pulse_siemens: float,
-    tolerance_siemens: float,
-    most_rounds: int,
-) -> None:
-    low, high = window_siemens
-    if target.ndim != 1 or not np.all((target >= low) & (target <= high)):
-        raise UsageError(
-            f"targets are one conductance a device from {low:.4g} to {high:.4g} S, the window; "
-            "correct those outside, or those that are not numbers"
-        )
-    if not (tolerance_siemens > 0.0 and pulse_siemens > 0.0 and most_rounds >= 1):
-        raise UsageError(
-            "write-verify needs a tolerance and a nominal pulse above 0 S and at least one round; "
-            f"got {tolerance_siemens}, {pulse_siemens} and {most_rounds}"
-        )
 
 
 def _failure(failed: IntArray, state: _Progress) -> ProgramError:

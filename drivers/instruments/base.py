@@ -27,6 +27,7 @@ __all__ = [
     "drain_errors",
     "identify",
     "parsed_fault",
+    "parsed_integer",
     "parsed_numbers",
     "refuse_beyond",
     "tell",
@@ -147,15 +148,33 @@ def parsed_numbers(transport: Transport, sent: str, reply: str, count: int) -> l
     """A reply of ``count`` numbers separated by commas.
 
     Raises:
-        ProtocolError: another count, or something that is no number.
+        ProtocolError: another count, or something that is no finite number; instruments that
+            have none say so with 9.9E37.
     """
     try:
         numbers = [float(field) for field in reply.split(",")]
     except ValueError as error:
         raise _unexpected(transport, sent, reply, f"{count} numbers") from error
-    if len(numbers) != count:
+    if len(numbers) != count or not all(map(math.isfinite, numbers)):
         raise _unexpected(transport, sent, reply, f"{count} numbers")
     return numbers
+
+
+def parsed_integer(transport: Transport, sent: str, received: str, value: float) -> int:
+    """A number of a reply that is a whole one, such as a status or an error's code.
+
+    Args:
+        transport: the session.
+        sent: the message, as evidence.
+        received: the reply, likewise.
+        value: the number in it.
+
+    Raises:
+        ProtocolError: it is none.
+    """
+    if not value.is_integer():  # NaN and infinity are not, either
+        raise _unexpected(transport, sent, received, "a whole number")
+    return int(value)
 
 
 def confirm(transport: Transport, what: str, wanted: float, reply: str) -> None:

@@ -13,6 +13,7 @@ from drivers.instruments.base import (
     ask,
     attempt_all,
     identify,
+    parsed_integer,
     parsed_numbers,
     tell,
 )
@@ -55,6 +56,9 @@ class Keithley2400(SingleSmu):
         idn_pattern: regular expression its identity must match.
         serial: its serial number, if it is to be checked.
     """
+
+    largest = SmuLimits(volts=1100.0, amps=1.05)
+    """What any of the family can source: volts of a 2410, amps of a 2400."""
 
     def __init__(
         self,
@@ -217,7 +221,16 @@ class Keithley2400(SingleSmu):
 
     def _readings(self, message: str, reply: str, count: int) -> list[SmuReading]:
         numbers = parsed_numbers(self._transport, message, reply, count * N_ELEMENTS)
-        return [_reading(numbers[i : i + N_ELEMENTS]) for i in range(0, len(numbers), N_ELEMENTS)]
+        return [
+            self._reading(message, reply, numbers[i : i + N_ELEMENTS])
+            for i in range(0, len(numbers), N_ELEMENTS)
+        ]
+
+    def _reading(self, message: str, reply: str, elements: Sequence[float]) -> SmuReading:
+        volts, amps, seconds, status = elements
+        word = parsed_integer(self._transport, message, reply, status)
+        limited, over = bool(word & COMPLIANCE_BITS), bool(word & OVERFLOW_BIT)
+        return SmuReading(volts, amps, seconds, limited, over)
 
     def _check_sweep(self, levels: Sequence[float]) -> None:
         if not 1 <= len(levels) <= LARGEST_SWEEP:
@@ -242,9 +255,3 @@ class Keithley2400(SingleSmu):
             parts += [f"{sense}:NPLC {number(self._line_cycles)};:SYST:AZER ON"]
             parts += [self._sense_range(self._fixed)]
         return ";".join(parts)
-
-
-def _reading(elements: Sequence[float]) -> SmuReading:
-    volts, amps, seconds, status = elements
-    word = int(status)
-    return SmuReading(volts, amps, seconds, bool(word & COMPLIANCE_BITS), bool(word & OVERFLOW_BIT))

@@ -17,6 +17,7 @@ from drivers.instruments.base import (
     ask,
     attempt_all,
     identify,
+    parsed_integer,
     parsed_numbers,
     tell,
 )
@@ -63,6 +64,9 @@ class Keithley2450(SingleSmu):
         idn_pattern: regular expression its identity must match.
         serial: its serial number, if it is to be checked.
     """
+
+    largest = SmuLimits(volts=210.0, amps=7.35)
+    """What any of the family can source: volts of a 2450, amps of a 2460."""
 
     def __init__(
         self,
@@ -288,12 +292,14 @@ class Keithley2450(SingleSmu):
     def _readings(self, message: str, reply: str, count: int) -> list[SmuReading]:
         numbers = parsed_numbers(self._transport, message, reply, count * N_ELEMENTS)
         return [
-            self._reading(numbers[i : i + N_ELEMENTS]) for i in range(0, len(numbers), N_ELEMENTS)
+            self._reading(message, reply, numbers[i : i + N_ELEMENTS])
+            for i in range(0, len(numbers), N_ELEMENTS)
         ]
 
-    def _reading(self, elements: Sequence[float]) -> SmuReading:
+    def _reading(self, message: str, reply: str, elements: Sequence[float]) -> SmuReading:
         """A reading; its seconds count from the first one after :meth:`prepare`."""
         measured, sourced, seconds, fraction, status = elements
+        word = parsed_integer(self._transport, message, reply, status)
         if self._origin_seconds is None:
             self._origin_seconds = seconds + fraction
         volts, amps = (sourced, measured) if self._source == "VOLT" else (measured, sourced)
@@ -301,6 +307,6 @@ class Keithley2450(SingleSmu):
             volts,
             amps,
             seconds + fraction - self._origin_seconds,
-            bool(int(status) & LIMITED_BIT),
+            bool(word & LIMITED_BIT),
             max(abs(measured), abs(sourced)) >= OVERFLOW,
         )

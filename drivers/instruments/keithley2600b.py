@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias
 
 from drivers.instruments import keithley2600b_sweeps as sweeps
 from drivers.instruments import tsp
-from drivers.instruments.base import Identity, attempt_all, identify, tell
+from drivers.instruments.base import Identity, attempt_all, identify, parsed_integer, tell
 from drivers.instruments.keithley2600b_sweeps import N_COLUMNS, Letter
 from drivers.instruments.smu import LINE_SECONDS, Held, SmuLimits, SmuReading
 from drivers.instruments.smu_channels import ChannelSmu
@@ -53,6 +53,9 @@ class Keithley2600B(ChannelSmu[Letter]):
         idn_pattern: regular expression its identity must match.
         serial: its serial number, if it is to be checked.
     """
+
+    largest = SmuLimits(volts=202.0, amps=3.03)
+    """What any of the family can source: volts of a 2636B, amps of a 2602B."""
 
     volts_and_amps = ("v", "i")
     largest_sweep = 10_000
@@ -225,7 +228,10 @@ class Keithley2600B(ChannelSmu[Letter]):
         if rows[-1][-1]:
             tsp.check_errors(self._transport, "sweeping")
         return {
-            letter: [_buffered(row[N_COLUMNS * place : N_COLUMNS * (place + 1)]) for row in rows]
+            letter: [
+                self._buffered(message, row[N_COLUMNS * place : N_COLUMNS * (place + 1)])
+                for row in rows
+            ]
             for place, letter in enumerate(levels)
         }
 
@@ -295,7 +301,7 @@ class Keithley2600B(ChannelSmu[Letter]):
             self._transport, "measuring", f"{commands} {measure}".strip(), expressions, expect
         )
         return {
-            letter: _read_now(values[3 * place : 3 * place + 3])
+            letter: self._read_now(measure, values[3 * place : 3 * place + 3])
             for place, letter in enumerate(letters)
         }
 
@@ -306,17 +312,17 @@ class Keithley2600B(ChannelSmu[Letter]):
         """Commands that bring levels back to what they are now."""
         return [self._level_message(x, self._levels[x]) for x in letters]
 
+    def _read_now(self, message: str, values: Sequence[float]) -> SmuReading:
+        volts, amps, condition = values
+        word = parsed_integer(self._transport, message, str(values), condition)
+        limited = bool(word & COMPLIANCE_CONDITIONS)
+        return SmuReading(volts, amps, 0.0, limited, _overflowed(volts, amps))
 
-def _read_now(values: Sequence[float]) -> SmuReading:
-    volts, amps, condition = values
-    limited = bool(int(condition) & COMPLIANCE_CONDITIONS)
-    return SmuReading(volts, amps, 0.0, limited, _overflowed(volts, amps))
-
-
-def _buffered(values: Sequence[float]) -> SmuReading:
-    amps, volts, status = values
-    limited = bool(int(status) & COMPLIANCE_STATUS)
-    return SmuReading(volts, amps, 0.0, limited, _overflowed(volts, amps))
+    def _buffered(self, message: str, values: Sequence[float]) -> SmuReading:
+        amps, volts, status = values
+        word = parsed_integer(self._transport, message, str(values), status)
+        limited = bool(word & COMPLIANCE_STATUS)
+        return SmuReading(volts, amps, 0.0, limited, _overflowed(volts, amps))
 
 
 def _overflowed(volts: float, amps: float) -> bool:

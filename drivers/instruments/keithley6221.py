@@ -14,12 +14,13 @@ from drivers.instruments.base import (
     attempt_all,
     check_errors,
     identify,
+    parsed_integer,
     parsed_numbers,
     refuse_beyond,
     tell,
 )
 from drivers.instruments.scpi import Setting, apply, number
-from drivers.instruments.smu import checked
+from drivers.instruments.smu import SmuLimits, checked
 from drivers.transport.interface import Transport
 
 __all__ = ["CurrentSourceLimits", "CurrentSourceSetup", "Keithley6221"]
@@ -58,6 +59,9 @@ class Keithley6221:
         idn_pattern: regular expression its identity must match.
         serial: its serial number, if it is to be checked.
     """
+
+    largest = SmuLimits(volts=105.0, amps=0.105)
+    """What any of the family can source."""
 
     def __init__(
         self,
@@ -136,8 +140,7 @@ class Keithley6221:
         message = f":STAT:MEAS:COND?;:SOUR:CURR {number(amps)};:SYST:ERR?"
         self._amps = amps
         (reply,) = checked(self._transport, message, "a level was set")
-        (bits,) = parsed_numbers(self._transport, message, reply, 1)
-        return bool(int(bits) & COMPLIANCE_BIT)
+        return self._limited(message, reply)
 
     def ramp_to_zero(self, sleep: Callable[[float], None], step_seconds: float = 0.01) -> None:
         """Bring the source to 0 in ten steps, writing only; in one if it is there already.
@@ -163,8 +166,7 @@ class Keithley6221:
     def in_compliance(self) -> bool:
         """Whether the voltage limit holds the current back."""
         query = ":STAT:MEAS:COND?"
-        (bits,) = parsed_numbers(self._transport, query, ask(self._transport, query), 1)
-        return bool(int(bits) & COMPLIANCE_BIT)
+        return self._limited(query, ask(self._transport, query))
 
     def make_safe(self) -> None:
         """Source 0 A and switch the output off: nothing is asked, every step is attempted.
@@ -185,6 +187,10 @@ class Keithley6221:
             InstrumentError: it does.
         """
         check_errors(self._transport, "it was last used")
+
+    def _limited(self, message: str, reply: str) -> bool:
+        (bits,) = parsed_numbers(self._transport, message, reply, 1)
+        return bool(parsed_integer(self._transport, message, reply, bits) & COMPLIANCE_BIT)
 
     def _teller(self, message: str) -> Callable[[], object]:
         return lambda: tell(self._transport, message)

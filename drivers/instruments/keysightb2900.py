@@ -19,6 +19,7 @@ from drivers.instruments.base import (
     attempt_all,
     check_errors,
     identify,
+    parsed_integer,
     parsed_numbers,
     tell,
 )
@@ -79,6 +80,9 @@ class KeysightB2900(ChannelSmu[int]):
         idn_pattern: regular expression its identity must match.
         serial: its serial number, if it is to be checked.
     """
+
+    largest = SmuLimits(volts=210.0, amps=3.03)
+    """What any of the family can source and hold."""
 
     volts_and_amps = ("VOLT", "CURR")
     largest_sweep = 2500
@@ -375,19 +379,18 @@ class KeysightB2900(ChannelSmu[int]):
         numbers = parsed_numbers(self._transport, message, reply, count * width)
         return {
             channel: [
-                _reading(numbers[row * width + place * N_ELEMENTS :][:N_ELEMENTS])
-                for row in range(count)
+                self._reading(message, reply, numbers[first : first + N_ELEMENTS])
+                for first in range(place * N_ELEMENTS, count * width, width)
             ]
             for place, channel in enumerate(channels)
         }
 
+    def _reading(self, message: str, reply: str, elements: Sequence[float]) -> SmuReading:
+        volts, amps, seconds, status = elements
+        word = parsed_integer(self._transport, message, reply, status)
+        overflow = bool(word & OVERFLOW_BIT) or max(abs(volts), abs(amps)) >= OVERFLOW
+        return SmuReading(volts, amps, seconds, bool(word & COMPLIANCE_BITS), overflow)
+
 
 def _listed(channels: Sequence[int] | Mapping[int, object]) -> str:
     return f"(@{','.join(map(str, sorted(channels)))})"
-
-
-def _reading(elements: Sequence[float]) -> SmuReading:
-    volts, amps, seconds, status = elements
-    word = int(status)
-    overflow = bool(word & OVERFLOW_BIT) or max(abs(volts), abs(amps)) >= OVERFLOW
-    return SmuReading(volts, amps, seconds, bool(word & COMPLIANCE_BITS), overflow)

@@ -20,7 +20,7 @@ from drivers.instruments.base import (
 )
 from drivers.transport.interface import Expect, Transport
 from hil.arrays import Floats
-from hil.errors import InstrumentError, TransportTimeoutError, UsageError
+from hil.errors import InstrumentError, ProtocolError, TransportTimeoutError, UsageError
 
 __all__ = [
     "OVER_RANGE_VOLTS",
@@ -161,8 +161,23 @@ def read_reply(transport: Transport, message: str, expect: Expect, doing: str) -
 
 
 def read_back(transport: Transport, queries: Sequence[str]) -> list[str]:
-    """The replies to some queries sent as one message."""
-    return ask(transport, ";".join(queries)).split(";")
+    """The replies to some queries sent as one message.
+
+    Raises:
+        ProtocolError: another number of replies.
+    """
+    message = ";".join(queries)
+    reply = ask(transport, message)
+    replies = reply.split(";")
+    if len(replies) != len(queries):
+        raise ProtocolError(
+            f"{transport.address} answered {reply!r} to {message!r} where {len(queries)} replies "
+            "were expected. Probably a late reply to an earlier message: clear the session",
+            address=transport.address,
+            sent=message,
+            received=reply,
+        )
+    return replies
 
 
 def scanned(transport: Transport, message: str, count: int, seconds: float) -> list[float]:

@@ -11,7 +11,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from drivers.instruments.base import MOST_ERRORS, Fault, ask, confirm, parsed_numbers
+from drivers.instruments.base import (
+    MOST_ERRORS,
+    Fault,
+    ask,
+    confirm,
+    parsed_integer,
+    parsed_numbers,
+)
 from drivers.transport.interface import Expect, Transport
 from hil.errors import InstrumentError, ProtocolError, TransportTimeoutError
 
@@ -109,11 +116,13 @@ def drain_errors(transport: Transport) -> list[Fault]:
     """Empty the error queue, oldest first; stops after 32 in case it never empties."""
     faults: list[Fault] = []
     for _ in range(MOST_ERRORS):
-        code, _, rest = ask(transport, NEXT_ERROR).partition("\t")
-        (value,) = parsed_numbers(transport, NEXT_ERROR, code, 1)
-        if value == 0:
+        reply = ask(transport, NEXT_ERROR)
+        told, _, rest = reply.partition("\t")
+        (value,) = parsed_numbers(transport, NEXT_ERROR, told, 1)
+        code = parsed_integer(transport, NEXT_ERROR, reply, value)
+        if code == 0:
             break
-        faults.append(Fault(int(value), rest.split("\t")[0]))
+        faults.append(Fault(code, rest.split("\t")[0]))
     return faults
 
 

@@ -144,7 +144,7 @@ def _opened(address: str, baud_rate: int, timeout_seconds: float) -> Any:
         return serial.serial_for_url(
             address, baudrate=baud_rate, timeout=timeout_seconds, **exclusive
         )
-    except (OSError, ValueError) as error:  # SerialException is an OSError
+    except Exception as error:  # whatever a URL's handler raises: re.error of hwgrep://( is one
         raise TransportError(
             f"{address} could not be opened ({error}). {_remedy(getattr(error, 'errno', None))}",
             address=address,

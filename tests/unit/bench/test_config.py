@@ -18,7 +18,10 @@ from drivers.bench.config import (
     ProgrammingConfig,
     SmuPhasesConfig,
 )
+from drivers.bench.consistency_names import CHANNELS
 from drivers.bench.envelope import half_select_volts, largest_phase_volts, phase_drop_volts
+from drivers.bench.identities import DRIVERS
+from drivers.bench.names import plain_address
 from drivers.bench.network import AmplifiersConfig, NetworkConfig
 from drivers.emulated.bench.settings import EmulationConfig
 from hil.model import Model
@@ -141,6 +144,62 @@ def test_every_channel_of_the_meter_may_have_zeros_before_it() -> None:
     found = table("smu")
     found["phases"]["voltmeter_channels"] = ["0101", "102", "0103", "104", "105"]
     assert BenchConfig.model_validate(found).phases.kind == "smu"
+
+
+def test_spaces_around_addresses_and_serial_numbers_mean_nothing() -> None:
+    found = table("smu")
+    found["instruments"]["in1"] |= {"address": " TCPIP::h::5025::SOCKET\t", "serial": " 401 "}
+    instrument = BenchConfig.model_validate(found).instruments["in1"]
+    assert (instrument.address, instrument.serial) == ("TCPIP::h::5025::SOCKET", "401")
+
+
+def test_whole_numbers_are_numbers_and_whole_ones_may_have_a_point() -> None:
+    found = table("smu")
+    found["instruments"]["in1"] |= {"volts_limit": 1, "timeout_seconds": 5}
+    found["programming"]["budget_pulses"] = 1e6
+    config = BenchConfig.model_validate(found)
+    assert config.instruments["in1"].volts_limit == 1.0
+    assert config.programming.budget_pulses == 10**6
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("TCPIP::h::5025::SOCKET", "tcpip0::H::05025::socket"),
+        ("TCPIP::h", "TCPIP0::h::inst0::INSTR"),
+        ("GPIB::24", "gpib00::024::instr"),
+        ("USB::0x05E6::0x2450::04012345::INSTR", "USB0::1510::9296::04012345::0::INSTR"),
+        ("ASRL3", "ASRL03::INSTR"),
+        ("COM5", "com5"),
+    ],
+)
+def test_addresses_are_the_same_in_every_spelling(one: str, other: str) -> None:
+    assert plain_address(one) == plain_address(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("TCPIP::h::5025::SOCKET", "TCPIP1::h::5025::SOCKET"),
+        ("TCPIP::h::5025::SOCKET", "TCPIP::h::5026::SOCKET"),
+        ("TCPIP::h::inst0::INSTR", "TCPIP::h::inst1::INSTR"),
+        ("TCPIP::10::5025::SOCKET", "TCPIP::010::5025::SOCKET"),
+        ("GPIB::24", "GPIB::2"),
+        ("GPIB::24", "GPIB::24::1::INSTR"),
+        ("USB::0x05E6::0x2450::04012345::INSTR", "USB::0x05E6::0x2450::4012345::INSTR"),
+        ("COM5", "COM50"),
+        ("", "::"),
+    ],
+)
+def test_other_addresses_stay_apart(one: str, other: str) -> None:
+    assert plain_address(one) != plain_address(other)
+
+
+@pytest.mark.parametrize("model", CHANNELS)
+def test_every_source_knows_what_it_can_do(model: str) -> None:
+    largest = getattr(DRIVERS[model], "largest")  # noqa: B009
+    assert 1.0 < largest.volts < 2000.0
+    assert 0.01 < largest.amps < 10.0
 
 
 DOCUMENTED = (

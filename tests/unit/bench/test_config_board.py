@@ -86,6 +86,18 @@ BOARD_MISTAKES: dict[str, tuple[Change, str]] = {
         r"devices could see 3 V \(3\.007 V with the errors of sources\) when they are programmed, "
         r"envelope\.program_volts is 2\.54 V: lower programming\.set_volts and",
     ),
+    "the board's port in two spellings": (
+        set_at("instruments.access.address", " /dev/ttyacm0"),
+        r"address /dev/ttyACM0 used twice, by board, access",
+    ),
+    "a time in quotation marks": (
+        set_at("phases.dead_man_seconds", "10"),
+        r"dead_man_seconds: expected a number, not the text '10'",
+    ),
+    "more volts than any SMU has": (
+        set_at("instruments.access.volts_limit", 265.0),
+        r"instruments\.access\.volts_limit of 265 V is beyond what any keithley2600b can source",
+    ),
     "dead-man timer too short": (
         set_at("phases.dead_man_seconds", 0.01),
         r"phases\.board\.dead_man_seconds\n\s+Input should be greater than or equal to 0\.05",

@@ -182,6 +182,40 @@ SMU_MISTAKES: dict[str, tuple[Change, str]] = {
         set_at("instruments.in2.address", "tcpip::192.168.0.11::5025::socket"),
         r"address TCPIP::192\.168\.0\.11::5025::SOCKET used twice, by in1, in2",
     ),
+    "an address with another spelling of its numbers": (
+        set_at("instruments.in2.address", " tcpip0::192.168.0.11::05025::socket "),
+        r"address TCPIP::192\.168\.0\.11::5025::SOCKET used twice, by in1, in2",
+    ),
+    "a GPIB address in two ways": (
+        both(
+            set_at("instruments.in2.address", "GPIB::24"),
+            set_at("instruments.in3.address", "GPIB0::24::INSTR"),
+        ),
+        r"address GPIB::24 used twice, by in2, in3; each instrument has its own",
+    ),
+    "an address of spaces": (
+        set_at("instruments.in2.address", "  "),
+        r"instruments\.in2\.address\n\s+Value error, it is empty: give it",
+    ),
+    # --- who they are
+    "an identity that is no expression": (
+        set_at("instruments.in2.idn", "KEITHLEY(.*"),
+        r"instruments\.in2\.idn\n\s+Value error, 'KEITHLEY\(\.\*' is no regular expression "
+        r"\(missing \), .*\): put a backslash before characters that stand for themselves",
+    ),
+    "an identity of too many repetitions": (
+        set_at("instruments.in2.idn", "a{99999999999999999999}"),
+        r"instruments\.in2\.idn\n\s+Value error, 'a.*' is no regular expression",
+    ),
+    "an empty identity": (
+        set_at("instruments.in2.idn", ""),
+        r"instruments\.in2\.idn\n\s+Value error, an empty expression is found in whatever any "
+        r"instrument answers: leave idn out",
+    ),
+    "an empty serial number": (
+        set_at("instruments.in2.serial", " "),
+        r"instruments\.in2\.serial\n\s+Value error, it is empty: give it, or leave the key out",
+    ),
     # --- uses
     "a mainframe that switches and scans": (
         both(
@@ -315,6 +349,24 @@ SMU_MISTAKES: dict[str, tuple[Change, str]] = {
         r"access\.a: access\.read_amps of 0\.0001 A is beyond instruments\.access\.amps_limit of "
         r"1e-05",
     ),
+    # --- what models can do
+    "millivolts for volts": (
+        set_at("instruments.in2.volts_limit", 540.0),
+        r"instruments\.in2\.volts_limit of 540 V is beyond what any keithley2600b can source, "
+        r"202 V: give it in V, not in mV, or name the right model",
+    ),
+    "milliamps for amps": (
+        set_at("instruments.access.amps_limit", 5.0),
+        r"instruments\.access\.amps_limit of 5 A is beyond what any keithley2600b can source, "
+        r"3\.03 A: give it in A, not in mA",
+    ),
+    "more volts than a current source allows": (
+        both(
+            extra_source("k6221", model="keithley6221", volts_limit=106.0),
+            set_at("phases.outputs.0", "k6221"),
+        ),
+        r"instruments\.k6221\.volts_limit of 106 V is beyond what any keithley6221 can source, 105",
+    ),
     # --- envelope of programming
     "set pulses too high": (
         set_at("programming.set_volts", 3.0),
@@ -355,6 +407,11 @@ SMU_MISTAKES: dict[str, tuple[Change, str]] = {
         set_at("network.g_min_siemens", 1e-3),
         r"g_min_siemens must be below g_max_siemens",
     ),
+    "a pulse beyond the window": (
+        set_at("network.pulse_siemens", 1e-4),
+        r"pulse_siemens of 0\.0001 S is more than the whole window, g_max_siemens - g_min_siemens "
+        r"= 9\.9e-05 S: a single pulse would cross it.* correct it",
+    ),
     "bias settings that are neither true nor false": (
         set_at("network.biased", [2, 0]),
         r"network\.biased\.0\n\s+Input should be a valid boolean",
@@ -372,9 +429,30 @@ SMU_MISTAKES: dict[str, tuple[Change, str]] = {
         set_at("matrix.0.lines", "a0.r5:a0.r0"),
         r"a0\.r5:a0\.r0 is no range: both ends must be the same but for the number they end with",
     ),
+    "a range of too many names": (
+        set_at("phases.voltmeter_channels", "1:999999999"),
+        r"1:999999999 makes 999,999,999 names, where 100,000 in all are the most: probably a digit",
+    ),
+    "ranges of too many names together": (
+        set_at("phases.voltmeter_channels", ["1:60000", "1:60000"]),
+        r"1:60000 makes 60,000 names, where 100,000 in all are the most",
+    ),
+    "a range of endless digits": (
+        set_at("phases.voltmeter_channels", "1:" + "9" * 5000),
+        r"a range ends in a number of more than 18 digits: correct it",
+    ),
     "an empty name": (
         set_at("phases.inputs", "in1.a,,in1.b"),
         r"has an empty name; separate names by single commas",
+    ),
+    # --- numbers
+    "a limit in quotation marks": (
+        set_at("instruments.in2.volts_limit", "0.54"),
+        r"volts_limit: expected a number, not the text '0\.54'; write it without quotation marks",
+    ),
+    "a size in quotation marks": (
+        set_at("network.hidden", ["3"]),
+        r"hidden: expected a number, not the text '3'",
     ),
     # --- keys
     "an unknown key": (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 import numpy as np
 import pytest
@@ -54,6 +55,32 @@ def test_counts_of_an_earlier_session_spend_no_budget() -> None:
 def test_counts_that_are_none_are_refused(counts: np.ndarray) -> None:
     with pytest.raises(UsageError, match="write counts are 2 integers"):
         PulseLedger(2, 10).load(counts)
+
+
+@pytest.mark.parametrize(
+    "counts",
+    [
+        np.array([2**63 - 1, 0]),
+        np.array([2**63 - 10, 0]),
+        np.array([2**63 + 5, 0], np.uint64),
+        np.array([2**70, 0], object),
+        [1, 2],
+        None,
+    ],
+)
+def test_counts_that_nothing_can_be_added_to_are_refused(counts: Any) -> None:
+    ledger = PulseLedger(2, 10)
+    with pytest.raises(UsageError, match="write count"):
+        ledger.load(counts)
+    assert ledger.counts().tolist() == [0, 0]
+
+
+def test_the_largest_counts_that_are_taken_stay_countable() -> None:
+    ledger = PulseLedger(2, 10)
+    ledger.add(np.array([4, 0]))
+    ledger.load(np.array([2**63 - 1 - 10, 0], np.uint64))
+    ledger.add(np.array([6, 0]))
+    assert ledger.counts().tolist() == [2**63 - 1 - 4, 0]
 
 
 class Clock:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from drivers.bench.verify import write_verify
+from drivers.bench.verify import checked_targets, write_verify
 from hil.errors import ProgramError, UsageError
 
 Values = NDArray[np.float64]
@@ -192,10 +194,29 @@ def test_responses_up_and_down_are_learned_apart(up: float, target: float) -> No
         ([2e-5], 0.0, 5),
         ([2e-5], np.nan, 5),
         ([2e-5], STEP, 0),
+        (["2e-5"], STEP, 5),
+        ([2e-5 + 0j], STEP, 5),
+        ([None], STEP, 5),
+        ([2e-5], "1e-6", 5),
+        ([2e-5], 1e-6j, 5),
+        ([2e-5], None, 5),
     ],
 )
-def test_what_cannot_be_is_refused(target: object, tolerance: float, most_rounds: int) -> None:
+def test_what_cannot_be_is_refused(target: Any, tolerance: Any, most_rounds: int) -> None:
     devices = Devices(1, np.random.default_rng(0))
     with pytest.raises(UsageError):
         verified(devices, np.array(target), tolerance, most_rounds)
     assert not devices.n_readings.any()
+
+
+def test_targets_of_uneven_rows_are_refused() -> None:
+    with pytest.raises(UsageError, match="one conductance a device"):
+        checked_targets([[2e-5], [2e-5, 3e-5]], STEP, WINDOW)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_targets_are_an_array_of_their_own(dtype: type[np.floating]) -> None:
+    given = np.full(3, 2e-5, dtype)
+    target = checked_targets(given, np.float32(STEP), WINDOW)  # type: ignore[arg-type]
+    assert target.dtype == np.float64
+    assert not np.shares_memory(target, given)
