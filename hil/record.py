@@ -202,7 +202,8 @@ class RunFolder:
             if name not in file:
                 raise RunFolderError(
                     f"{path} has no {name}; the run has not finished. "
-                    "Finish it with: hil train --resume --out " + str(self.path),
+                    f"Finish it with: hil train --resume --out {self.path} (on a bench also "
+                    "--energise or --emulated)",
                     path=str(path),
                 )
             try:

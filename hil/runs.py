@@ -253,7 +253,10 @@ def _train(
     with StopRequests() as stop:
         if _learn(experiment, folder, listener, stop):
             # Before the evaluation, in which time goes on.
-            final = substrate_arrays(experiment.substrate) if folder is not None else {}
+            if folder is not None:
+                if listener is not None:
+                    listener.recording(experiment)
+                final = substrate_arrays(experiment.substrate)
             summary = _evaluate(experiment, listener, stop)
     if summary is None:
         summary = summarise(experiment, "interrupted", None, None)
@@ -282,6 +285,8 @@ def _learn(
         due = due or place.seconds - saved > pause
         if folder is not None and (halted or due):
             saved, started = place.seconds, time.perf_counter()
+            if listener is not None:
+                listener.recording(experiment)
             save(experiment, folder)
             spent = time.perf_counter() - started
             pause = max(_CHECKPOINT_SECONDS, _TRAINING_PER_SAVING * spent)

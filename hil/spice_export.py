@@ -74,10 +74,25 @@ def export_netlist(
         raise ConfigurationError(f"cannot export to {target}: the name must end in .cir")
     if phase != "free" and phase not in _SIGNS:
         raise ConfigurationError(f"there is no phase {phase!r}; choose free, plus or minus")
-    with open_network(source, data_directory) as experiment:
+    with _opened(source, data_directory) as experiment:
         text, exported = _netlist(experiment, sample, phase)
     _write(target, text)
     return exported
+
+
+@contextlib.contextmanager
+def _opened(source: Path | str, data_directory: Path | None) -> Iterator[Experiment]:
+    try:
+        experiment = open_network(source, data_directory)
+    except ConfigurationError as error:
+        if not error.evidence.get("is_bench"):
+            raise
+        raise ConfigurationError(
+            f"{source} is of a bench, which cannot draw itself as a circuit, so there is no "
+            "netlist to write; hil export writes what its devices ended at"
+        ) from error
+    with experiment:
+        yield experiment
 
 
 def _netlist(experiment: Experiment, sample: int, phase: Phase) -> tuple[str, Exported]:

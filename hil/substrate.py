@@ -277,7 +277,8 @@ def _check_levels(
     if not extreme <= limit or not math.isfinite(extreme):
         raise SafetyError(
             f"{name} reaches {extreme:.6g} {unit}, the limit is {limit:.6g} {unit}; nothing was "
-            "applied. Lower the drive, or raise the limit if the devices bear it",
+            "applied. Lower the drive; a nudge that stands out may come from an output that is not "
+            "connected. Raise the limit only if the devices bear it",
             extreme=extreme,
             limit=limit,
         )

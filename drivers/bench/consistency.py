@@ -133,8 +133,13 @@ def _matrix(config: BenchConfig) -> Iterator[str]:
     if config.programming.scheme == "third" and config.phases.kind == "smu":
         needed |= {"third", "two_thirds"}
     for bus in sorted(needed):
-        if len(config.crosspoints(bus)) < len(lines):
-            yield f"matrix: every line needs its crosspoint {bus} here"
+        # Lines that are not wired at all were told of above.
+        if lacking := sorted((lines & wired.keys()) - config.crosspoints(bus).keys()):
+            why = f" (idle = {config.idle})" if bus == "soft" else ""
+            yield (
+                f"matrix: every line needs its crosspoint {bus} here{why}; "
+                f"{listed(lacking)} lack it"
+            )
 
 
 def _twice(config: BenchConfig) -> Iterator[str]:

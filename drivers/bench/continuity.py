@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from typing import NamedTuple, Protocol, TypeAlias, runtime_checkable
 
@@ -26,7 +27,7 @@ _OPEN_SHARE, _SHORT_SHARE = 0.5, 2.0
 """Of the ends of the window: beyond them a device is not one any more."""
 
 _RARE = 1e-3
-"""A line on which all devices happen to be as low as an open one is told as open below this."""
+"""Lines on which all devices happen to be as low as on open ones are told as open below this."""
 
 
 class BadLine(NamedTuple):
@@ -35,7 +36,8 @@ class BadLine(NamedTuple):
     Attributes:
         name: as in the bench file.
         most_siemens: highest reading.
-        chance: that all devices of a line that is fine read as low as those of an open one.
+        chance: that as many lines of this side of the array are fine and have no device that reads
+            higher than an open line; a bound.
     """
 
     name: str
@@ -76,7 +78,8 @@ def check_continuity(config: BenchConfig, bench: Substrate) -> Iterator[Finding]
     low, high = _between(config)
     if not bad:
         told = f"all {n_lines} lines reach a device of {low:.3g} to {high:.3g} S"
-        yield Finding("wiring", True, f"{told} ({n_read} were read)")
+        told = f"{told} ({n_read} were read)"
+        yield Finding("wiring", True, f"{told}; contacts used in phases only were not tried")
         return
     for line in bad[:_MOST_TOLD]:
         yield _finding(line, low, high)
@@ -107,14 +110,21 @@ def bad_lines(config: BenchConfig, read: Read) -> tuple[list[BadLine], int]:
         array = _Array(shape, low, high)
         array.read_all(_at_places(read, part.start, columns))
         n_read += array.n_read
-        names = [f"a{k}.r{i}" for i in range(rows)] + [f"a{k}.c{j}" for j in range(columns)]
-        for place, most in enumerate(array.most):
-            if most is not None:
-                n_devices = columns if place < rows else rows
-                # A device at the end of the window reads above ``low`` unless noise hides it.
-                chance = array.low_share**n_devices if _is_noise(config) else 0.0
-                bad.append(BadLine(names[place], most, chance))
+        for letter, most, n_devices in (
+            ("r", array.most[:rows], columns),
+            ("c", array.most[rows:], rows),
+        ):
+            open_at = [place for place, value in enumerate(most) if value is not None]
+            # A device at the end of the window reads above ``low`` unless noise hides it.
+            one = array.low_share**n_devices if _is_noise(config) else 0.0
+            chance = _chance_of_all(one, len(open_at), len(most))
+            bad += [BadLine(f"a{k}.{letter}{at}", most[at] or 0.0, chance) for at in open_at]
     return bad, n_read
+
+
+def _chance_of_all(one: float, n_found: int, n_lines: int) -> float:
+    """Bound of the chance that so many lines or more, of all, are what one is with ``one``."""
+    return min(1.0, math.comb(n_lines, n_found) * one**n_found)
 
 
 def _at_places(read: Read, first: int, columns: int) -> Read:
@@ -195,8 +205,9 @@ def _finding(line: BadLine, low: float, high: float) -> Finding:
         return Finding(
             name,
             None,
-            f"{low_text}, which cannot be told from an open wire; {100 * line.chance:.2g} % of "
-            "such lines have low devices only. Raise one of them to be sure",
+            f"{low_text}, as over an open wire, or because its devices are all that low, which on "
+            f"arrays like this one happens with {100 * line.chance:.2g} %. Check again when one "
+            "of them has been raised, by training for example",
         )
     return Finding(
         name,

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from drivers.bench.config import BUSES, BenchConfig
 from drivers.bench.roles import Switch
-from hil.errors import UsageError
+from hil.errors import InstrumentError, UsageError
 
 __all__ = ["Lines", "LinesState", "crosspoints_of", "idle_state", "work_state"]
 
@@ -138,5 +138,13 @@ class Lines:
 
     def _close(self, name: str, points: _Points) -> None:
         self._now[name] = None
-        self._switches[name].close_exactly(frozenset(points))
+        try:
+            self._switches[name].close_exactly(frozenset(points))
+        except InstrumentError as error:
+            buses = ", ".join(sorted(set(points.values()))) or "none"
+            error.add_note(
+                f"{name} was to close {len(points)} crosspoints (buses: {buses}); if one does not "
+                "exist there, correct [[matrix]] of the bench file"
+            )
+            raise
         self._now[name] = dict(points)

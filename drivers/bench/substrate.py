@@ -390,6 +390,7 @@ def open_bench(
                 made(bench)
                 return bench
             except BaseException as error:
+                equipment.note_name(error)
                 make_safe_after(error, config, equipment, sleep)
                 raise
         except BaseException:
@@ -420,5 +421,7 @@ def _energised(
 
 
 def _energise_access(access: Access) -> None:
+    # With all outputs off: whether what a shutdown will close without asking can be closed.
+    access.connect_idle()
     access.energise()
     access.connect_work()

@@ -29,6 +29,10 @@ class ScannerFrame:
         """The measurement channels by number."""
         return self._mux.channels
 
+    def measures_volts(self, number: int) -> bool:
+        """Whether a channel is one for voltages; the others are for currents."""
+        return self._mux.measures_volts(number)
+
     @property
     def closed(self) -> list[int]:
         """Numbers of all closed relays."""

@@ -13,7 +13,7 @@ def late(address: str, sent: bytes, received: bytes, seconds: float) -> Transpor
     return TransportTimeoutError(
         f"{address}: {what} to {_shown(sent)} within {seconds:g} s. Either the instrument did not "
         "understand the message (read its error queue), or it is busy (allow more time), "
-        "or it speaks another language or terminator",
+        "or another program holds its session, or it speaks another language or terminator",
         address=address,
         sent=sent,
         received=received,

@@ -18,7 +18,8 @@ __all__ = ["LoggedTransport", "WireLog"]
 class WireLog:
     """An append-only file of messages, shared by all transports of a bench.
 
-    A line is an object with ``seconds`` (of the clock), ``address``, ``direction`` (``>`` sent,
+    A line is an object with ``seconds`` (of the clock), ``name`` of the instrument if it was
+    given, ``address``, ``direction`` (``>`` sent,
     ``<`` received, ``!`` failed) and ``text``, or ``base64`` where the bytes are not printable
     ASCII. Every line is flushed: what was sent before a crash is on record.
 
@@ -34,13 +35,14 @@ class WireLog:
         self.failure: OSError | None = None
         """Why the log ends early, such as a full disk."""
 
-    def write(self, address: str, direction: str, message: bytes) -> None:
+    def write(self, address: str, direction: str, message: bytes, name: str = "") -> None:
         """Append one message; after :meth:`close` or a failure, nothing.
 
         Never raises for what the disk does: the way to safety leads through here as well.
         """
         entry: dict[str, object] = {
             "seconds": self._clock(),
+            **({"name": name} if name else {}),
             "address": address,
             "direction": direction,
         }
@@ -64,11 +66,18 @@ class WireLog:
 
 
 class LoggedTransport:
-    """A transport that writes every message of another one to a wire log."""
+    """A transport that writes every message of another one to a wire log.
 
-    def __init__(self, inner: Transport, log: WireLog) -> None:
+    Args:
+        inner: the other one.
+        log: where messages go.
+        name: of the instrument.
+    """
+
+    def __init__(self, inner: Transport, log: WireLog, name: str = "") -> None:
         self._inner = inner
         self._log = log
+        self._name = name
 
     @property
     def address(self) -> str:
@@ -77,14 +86,14 @@ class LoggedTransport:
 
     def exchange(self, request: bytes, expect: Expect) -> bytes:
         """Log the request before it goes out, then the reply or the failure."""
-        self._log.write(self.address, ">", request)
+        self._log.write(self.address, ">", request, self._name)
         try:
             reply = self._inner.exchange(request, expect)
         except TransportError as error:
-            self._log.write(self.address, "!", error.message.encode("ascii", "replace"))
+            self._log.write(self.address, "!", error.message.encode("ascii", "replace"), self._name)
             raise
         if expect.framing is not Framing.NOTHING:
-            self._log.write(self.address, "<", reply)
+            self._log.write(self.address, "<", reply, self._name)
         return reply
 
     def clear(self) -> None:

@@ -32,7 +32,8 @@ def check_reach(substrate: object, reach: Reach | None) -> Reach | None:
         raise ConfigurationError(
             "this experiment runs on a bench, and nothing was energised: say --energise for the "
             "real instruments, --emulated for emulated ones in this process, or, where you "
-            "train, --dry-run to see the messages and send none"
+            "train, --dry-run to see the messages and send none",
+            is_bench=True,
         )
     if not is_bench and reach is not None:
         raise ConfigurationError(

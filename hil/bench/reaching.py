@@ -84,7 +84,7 @@ def wire_logged(reach: Reach, path: Path) -> Iterator[Reach]:
     """
     log = WireLog(path, time.time)
     try:
-        yield _wrapped(reach, lambda name, instrument, inner: LoggedTransport(inner, log))
+        yield _wrapped(reach, lambda name, instrument, inner: LoggedTransport(inner, log, name))
     finally:
         log.close()
     if log.failure is not None:

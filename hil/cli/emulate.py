@@ -45,6 +45,7 @@ def bench(
     with reported():
         from hil.emulation import serve_bench
 
+        typer.echo("starting; the first time it is compiled, which may take a minute", err=True)
         serve_bench(file, ready, write=write, seed=seed)
 
 

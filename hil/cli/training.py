@@ -99,7 +99,7 @@ def train(
         if json_:
             print_json(result.summary)
         else:
-            flags = " --energise" * energise + " --emulated" * emulated
+            flags = " --energise" * energise + " --emulated" * emulated + " --wire-log" * wire_log
             print_summary(result.summary, out, result.already_finished, flags)
     if result.summary["status"] == "interrupted":
         raise typer.Exit(130)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Annotated, Literal, TypeAlias
 
 import numpy as np
@@ -194,7 +195,13 @@ class LayeredConfig(ImperfectConfig):
         return self.build(self.topology(order.n_signals, order.n_outputs, order.biased), order)
 
     def topology(self, n_signals: int, n_outputs: int, biased: tuple[bool, ...]) -> Topology:
-        """Device graph for so many signals and outputs."""
+        """Device graph for so many signals and outputs.
+
+        Raises:
+            ConfigurationError: it has more devices than fit into any memory.
+        """
+        sizes = (n_signals, *self.hidden, n_outputs)
+        _refuse_giants(float(sum(a * b for a, b in pairwise(sizes))))
         return layered(
             n_signals,
             self.hidden,
@@ -214,11 +221,7 @@ class LayeredConfig(ImperfectConfig):
         """
         dtype = np.dtype(order.precision)
         circuit = self._circuit(topology, order.biased)
-        if circuit.n_devices > _MOST_DEVICES:
-            raise ConfigurationError(
-                f"{circuit.n_devices:.3g} devices would need some "
-                f"{circuit.n_devices * 30e-9:.3g} GB of memory; choose smaller layers"
-            )
+        _refuse_giants(circuit.n_devices)
         tolerance = self.tolerance or (1e-6 if dtype == np.float32 else 1e-12)
         options = SolverOptions(tolerance, self.max_iterations, order.threads)
         start = self.reached(self._start(circuit, order.rng))
@@ -310,3 +313,11 @@ class LayeredConfig(ImperfectConfig):
             for i, (rows, columns) in enumerate(shapes)
         ]
         return np.concatenate(parts).clip(low, high)
+
+
+def _refuse_giants(n_devices: float) -> None:
+    if n_devices > _MOST_DEVICES:
+        raise ConfigurationError(
+            f"{n_devices:.3g} devices would need some {n_devices * 30e-9:.3g} GB of memory; choose "
+            "smaller layers"
+        )

@@ -150,6 +150,12 @@ def test_lines_that_noise_hides_are_not_called_open(files: Path) -> None:
     (line,), _ = bad_lines(config, siemens.__getitem__)
     assert line.name == "a0.r0"
     assert line.chance > 1e-3
+    # One such line may be chance; half of all are not.
+    siemens[: 3 * 3] = 1e-5
+    several, _ = bad_lines(config, siemens.__getitem__)
+    rows = [each for each in several if each.name.startswith("a0.r")]
+    assert len(rows) == 3
+    assert rows[0].chance == pytest.approx(20 * (3 / 6) ** 9)  # 3 of 6, 3 devices each, half low
 
 
 @pytest.mark.parametrize("command", ["check", "safe"])

@@ -95,6 +95,7 @@ def test_a_run_holds_its_bench_and_its_messages(finished: tuple[Wiring, Path], f
     lines = [json.loads(line) for line in (run / "wire.jsonl").read_text().splitlines()]
     used = {item.address for item in kept.substrate.instruments.values()}
     assert {line["address"] for line in lines} == used
+    assert {line["name"] for line in lines} == kept.substrate.instruments.keys()
     assert {line["direction"] for line in lines} == {"<", ">"}
     with h5py.File(run / "arrays.h5") as file:
         assert file["final/conductance_siemens"].shape == (summary["devices"],)
@@ -120,7 +121,7 @@ def test_commands_without_benches_refuse_a_run_on_one(
     finished: tuple[Wiring, Path], tmp_path: Path
 ) -> None:
     _, run = finished
-    refused("export-spice", run, tmp_path / "x.cir", words=("bench", "nothing was energised"))
+    refused("export-spice", run, tmp_path / "x.cir", words=("bench", "no netlist", "hil export"))
     assert hil("export", run, tmp_path / "x.csv").exit_code == 0
 
 

@@ -21,7 +21,13 @@ from hil.bench import reaching
 from hil.bench.reaching import Reached
 from hil.bench.safing import make_all_safe
 from hil.cli.main import app
-from hil.errors import ConfigurationError, HilError, TransportError, UsageError
+from hil.errors import (
+    ConfigurationError,
+    HilError,
+    InstrumentError,
+    TransportError,
+    UsageError,
+)
 from hil.resolving import read_bench
 from hil.substrate import Drive
 from tests.e2e.watched import KINDS, Interfere, Lab, bench_text, failures
@@ -151,6 +157,24 @@ def test_an_opening_that_cannot_be_undone_is_told(config: BenchConfig) -> None:
         open_bench(config, reached.open_transport, reached.sleep)
     assert any("may not be safe" in note for note in caught.value.__notes__)
     assert not lab.bench.report().is_safe
+
+
+def test_idle_crosspoints_that_do_not_exist_are_found_before_anything_is_on(
+    config: BenchConfig,
+) -> None:
+    """A shutdown asks nothing, so that it would not notice."""
+    lab = Lab()
+    reached = lab.reach(config, 0)
+    matrix = next(iter(config.matrix))
+    nowhere = "6999" if config.phases.kind == "smu" else "1D99"
+    wrong = matrix.model_copy(update={"soft": (nowhere, *matrix.soft[1:])})
+    mistaken = config.model_copy(update={"matrix": (wrong, *config.matrix[1:])})
+    with pytest.raises(InstrumentError) as caught:
+        open_bench(mistaken, reached.open_transport, reached.sleep)
+    assert any("correct [[matrix]]" in note for note in caught.value.__notes__)
+    assert any(f"is {matrix.instrument}, a" in note for note in caught.value.__notes__)
+    events = lab.bench.report().events
+    assert not [event for event in events if event.what == "output" and event.value]
 
 
 def test_lines_of_a_board_stay_apart_until_nobody_drives_them(tmp_path: Path) -> None:

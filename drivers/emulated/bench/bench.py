@@ -217,7 +217,7 @@ class EmulatedBench:
             for number, net in self._sockets.meter_nets.items():
                 if number not in placed.meters:
                     raise ConfigurationError(
-                        f"phases.voltmeter_channels: {name} has no measurement channel {number}"
+                        f"phases.voltmeter_channels: {name} has no channel {number} for voltages"
                     )
                 self._attach(placed.meters[number], net)
 

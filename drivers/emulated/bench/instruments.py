@@ -98,7 +98,8 @@ def place(
     module, class_name = _SCANNERS[instrument.model]
     kind = getattr(import_module(f"drivers.emulated.{module}"), class_name)
     scanner = kind(world, serial, noise, f"{name}.", on_switch=on_switch)
-    meters = {str(number): channel for number, channel in scanner.channels.items()}
+    volts = filter(scanner.measures_volts, scanner.channels)
+    meters = {str(number): scanner.channels[number] for number in volts}
     return Placed(scanner, meters=meters)
 
 

@@ -99,9 +99,10 @@ def test_what_the_bench_does_not_have_is_refused(emulation: dict[str, Any], matc
         bench_of("smu", emulation=emulation)
 
 
-def test_a_voltmeter_channel_that_is_none_is_refused() -> None:
-    channels = ["101", "102", "299"]
-    with pytest.raises(ConfigurationError, match="no measurement channel 299"):
+@pytest.mark.parametrize("number", ["299", "121"])  # the latter is for currents
+def test_a_voltmeter_channel_that_is_none_is_refused(number: str) -> None:
+    channels = ["101", "102", number]
+    with pytest.raises(ConfigurationError, match=f"no channel {number} for voltages"):
         bench_of("smu", phases={"voltmeter_channels": channels})
 
 
