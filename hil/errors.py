@@ -51,6 +51,11 @@ class HilError(Exception):
         self.message = message
         self.evidence = evidence
 
+    def say(self, message: str) -> None:
+        """Replace the message by one that says more."""
+        self.message = message
+        self.args = (message,)
+
 
 class ConfigurationError(HilError):
     """A configuration, option or combination of them cannot be used."""

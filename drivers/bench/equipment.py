@@ -103,12 +103,15 @@ class Equipment:
                 self.identities[name] = self._identified(name, config)
         self._refuse_twins()
 
-    def note_name(self, error: BaseException) -> None:
-        """Note with an error which instrument of the bench file has the address it is about."""
-        address = getattr(error, "evidence", {}).get("address")
+    def say_name(self, error: BaseException) -> None:
+        """Let an error that begins with an address say whose it is in the bench file."""
+        if not isinstance(error, HilError):
+            return
         for name, session in self.sessions.items():
-            if address is not None and session.address == address:
-                error.add_note(f"{address} is {name}, a {self.configs[name].model}")
+            address = session.address
+            rest = error.message.removeprefix(address)
+            if rest != error.message and rest[:1] in (":", " "):
+                error.say(f"{name} ({self.configs[name].model} at {address}){rest}")
 
     def reset(self) -> None:
         """Reset each of them, those that drive first; all of it opens, nothing is switched on.

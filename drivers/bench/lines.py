@@ -142,9 +142,9 @@ class Lines:
             self._switches[name].close_exactly(frozenset(points))
         except InstrumentError as error:
             buses = ", ".join(sorted(set(points.values()))) or "none"
-            error.add_note(
-                f"{name} was to close {len(points)} crosspoints (buses: {buses}); if one does not "
-                "exist there, correct [[matrix]] of the bench file"
+            error.say(
+                f"{error.message}. It was to close {len(points)} crosspoints (buses: {buses}): if "
+                "one does not exist there, correct [[matrix]] of the bench file"
             )
             raise
         self._now[name] = dict(points)

@@ -197,7 +197,7 @@ class BenchSubstrate(Substrate):
                 yield
             except Exception as error:
                 if not isinstance(error, (SafetyError, UsageError, ConfigurationError, *harmless)):
-                    self.equipment.note_name(error)
+                    self.equipment.say_name(error)
                     self._make_safe_after(error)
                 raise
             finally:
@@ -390,7 +390,7 @@ def open_bench(
                 made(bench)
                 return bench
             except BaseException as error:
-                equipment.note_name(error)
+                equipment.say_name(error)
                 make_safe_after(error, config, equipment, sleep)
                 raise
         except BaseException:

@@ -46,4 +46,4 @@ def reported(broken_off: str = "broken off") -> Iterator[None]:
 def _tell_notes(error: BaseException) -> None:
     """What an error left behind, such as a bench that may not be safe, is told with it."""
     for note in getattr(error, "__notes__", ()):
-        typer.echo(f"hil: {note}", err=True)
+        typer.echo(f"     {note}", err=True)

@@ -114,7 +114,8 @@ def broken(victim: str, after: Callable[[Lab], bool]) -> Interfere:
 
     def interfere(lab: Lab, name: str, request: bytes, send: Callable[[], bytes]) -> bytes:
         if name == victim and after(lab):
-            raise TransportError("the connection failed", address=lab.addresses[name])
+            address = lab.addresses[name]
+            raise TransportError(f"{address}: the connection failed", address=address)
         return send()
 
     return interfere
@@ -132,7 +133,7 @@ def test_outputs_that_may_be_on_are_told(
     options = ["--set", "estimator.beta_siemens=5e-6", "--set", "rule.rates=[4e-9, 4e-9]"]
     result = CliRunner().invoke(app, [*words, *options, "--out", str(tmp_path / "run")])
     assert result.exit_code == 2, result.output
-    assert f"{lab.addresses[victim]} is {victim}, a keithley2600b" in result.stderr
+    assert f"{victim} (keithley2600b at {lab.addresses[victim]}): the conn" in result.stderr
     assert "the bench may not be safe" in result.stderr
     assert f"outputs of {victim} off" in result.stderr
     assert "by hand, then run hil safe" in result.stderr
@@ -171,8 +172,8 @@ def test_idle_crosspoints_that_do_not_exist_are_found_before_anything_is_on(
     mistaken = config.model_copy(update={"matrix": (wrong, *config.matrix[1:])})
     with pytest.raises(InstrumentError) as caught:
         open_bench(mistaken, reached.open_transport, reached.sleep)
-    assert any("correct [[matrix]]" in note for note in caught.value.__notes__)
-    assert any(f"is {matrix.instrument}, a" in note for note in caught.value.__notes__)
+    assert caught.value.message.startswith(f"{matrix.instrument} (keithley")
+    assert "correct [[matrix]]" in str(caught.value)
     events = lab.bench.report().events
     assert not [event for event in events if event.what == "output" and event.value]
 
