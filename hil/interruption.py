@@ -50,6 +50,14 @@ def _install(handler: Handler) -> dict[int, Any]:
     return before
 
 
+def _give_back(before: dict[int, Any], noted: list[int]) -> None:
+    """Let those handle requests who did before, and those that came meanwhile take effect."""
+    for number, handler in before.items():
+        signal.signal(number, handler)
+    for number in noted:
+        signal.raise_signal(number)
+
+
 def _stays(number: signal.Signals) -> bool:
     """Whether a signal is left as it is: handled by code that is not Python's, or ``nohup``.
 
@@ -90,10 +98,7 @@ def deferred_signals() -> Iterator[None]:
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        for number in noted:
-            signal.raise_signal(number)
+        _give_back(before, noted)
 
 
 @contextmanager
@@ -122,10 +127,7 @@ def interrupted_once() -> Iterator[None]:
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        for number in noted:
-            signal.raise_signal(number)
+        _give_back(before, noted)
 
 
 class StopRequests:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
-from drivers.emulated.bench.report import Events, SourceState, SwitchState
+from drivers.emulated.bench.report import Events, SourceState, SwitchState, What
 from drivers.emulated.circuit_world import CircuitWorld
 from drivers.emulated.interface import EmulatedInstrument
 from drivers.emulated.world import Channel, CurrentForce, VoltageForce, World
@@ -57,9 +57,11 @@ class SourceWatch:
     def state(self, world: World) -> SourceState:
         """As it is now."""
         stance = self._channel.stance
-        quantity = {VoltageForce: "volts", CurrentForce: "amps"}.get(type(stance))
+        quantity: Literal["volts", "amps"] | None = None
+        if self.is_forcing():
+            quantity = "volts" if isinstance(stance, VoltageForce) else "amps"
         limited = quantity is not None and world.reading(self._channel).limited
-        return SourceState(self._output_on(), quantity, self._level(), limited)  # type: ignore[arg-type]
+        return SourceState(self._output_on(), quantity, self._level(), limited)
 
     def is_forcing(self) -> bool:
         """Whether it forces anything on its terminals."""
@@ -108,9 +110,10 @@ class RelayWatch:
         """All relays that are closed from now on."""
         before, self.closed = self.closed, closed
         self._move(closed)
-        for what, names in (("opened", before - closed), ("closed", closed - before)):
+        changes: dict[What, frozenset[str]] = {"opened": before - closed, "closed": closed - before}
+        for what, names in changes.items():
             if names:
-                self._events.add(self._where, what, names=tuple(sorted(names)))  # type: ignore[arg-type]
+                self._events.add(self._where, what, names=tuple(sorted(names)))
         if self.relays is not None:
             # The mainframe's own record would grow as long as the bench is used.
             del self.relays.log[:-_KEPT_OPERATIONS]
